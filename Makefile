@@ -1,0 +1,55 @@
+# Every command a developer or administrator types. `make venv` is the only one that downloads.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+UV     := UV_LINK_MODE=copy $(BIN)/uv
+
+.PHONY: help venv dev demo up test check format test-peers bench chaos requirements clean
+
+help:           ## this list
+	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+venv: $(VENV)/.installed        ## build .venv with the pinned packages
+dev: $(VENV)/.installed-dev     ## the same, with the tools of the checks and tests
+
+$(VENV)/.installed: requirements.txt deploy/make_venv.sh
+	@PYTHON="$(PYTHON)" sh deploy/make_venv.sh requirements.txt
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
+	@PYTHON="$(PYTHON)" sh deploy/make_venv.sh requirements-dev.txt
+	@touch $@
+
+demo: venv      ## the whole product with a demo PBX and a running campaign; Ctrl-C ends it
+	@$(BIN)/python manage.py demo
+
+up: venv        ## the product, without the demo
+	@$(BIN)/python manage.py up
+
+test: dev       ## all tests that need nothing but this folder
+	@$(BIN)/python -m pytest
+
+check: dev      ## format, lint, types, import contracts, migrations, translations
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy .
+	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/python manage.py makemigrations --check --dry-run
+	@$(BIN)/python manage.py check
+
+format: dev     ## put the code into its format
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+test-peers: dev ## tests against sipp and Asterisk (installs them; Debian, root)
+	@sh deploy/test_peers.sh
+
+bench: dev      ## figures, as JSON
+	@$(BIN)/python -m benchmarks
+
+requirements: dev ## compile requirements*.txt from pyproject.toml
+	@$(UV) pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header pyproject.toml -o requirements.txt
+	@$(UV) pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header --group dev -c requirements.txt -o requirements-dev.txt
+
+clean:          ## remove .venv and caches (data in var/ stays)
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

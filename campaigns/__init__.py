@@ -1,0 +1,1 @@
+"""Campaigns and their schedules: lifecycle, calendar, summary (G 6.4)."""

@@ -1,0 +1,1 @@
+"""Settings, URLs, Celery application, admin site, dashboard and the commands that start the product."""

@@ -1,0 +1,1 @@
+"""The engine: pacing, claim, attempt, recovery."""

@@ -1,0 +1,1 @@
+"""Dialer groups (G 6.3)."""
