@@ -1,0 +1,73 @@
+"""Users and the four roles (G 6)."""
+
+from typing import ClassVar
+
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.contrib.auth.validators import UnicodeUsernameValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Role(models.TextChoices):
+    """What a user may do; `accounts.scope` holds the table (SPEC 2)."""
+
+    MASTER = "MASTER", _("Master")
+    MANAGER = "MANAGER", _("Manager")
+    CAMPAIGN_ADMINISTRATOR = "CAMPAIGN_ADMINISTRATOR", _("Campaign Administrator")
+    CAMPAIGN_SUPERVISOR = "CAMPAIGN_SUPERVISOR", _("Campaign Supervisor")
+
+
+class UserManager(BaseUserManager["User"]):
+    """Creates users for set-up and tests; `accounts.services` is the door with rules."""
+
+    def create_user(self, username: str, password: str | None = None, **fields: object) -> "User":
+        user = self.model(username=username, **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, username: str, password: str | None = None, **fields: object) -> "User":
+        """`manage.py createsuperuser` makes a Master."""
+        return self.create_user(username, password, **{"role": Role.MASTER, **fields})
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """Somebody who signs in. Rights follow from `role` and `dialer_groups` alone."""
+
+    GROUP_PATH: ClassVar[str] = "dialer_groups"
+
+    username = models.CharField(
+        _("user name"), max_length=150, unique=True, validators=[UnicodeUsernameValidator()]
+    )
+    first_name = models.CharField(_("first name"), max_length=150)
+    last_name = models.CharField(_("last name"), max_length=150)
+    role = models.CharField(_("role"), max_length=32, choices=Role, default=Role.CAMPAIGN_SUPERVISOR)
+    dialer_groups = models.ManyToManyField(
+        "groups.DialerGroup", verbose_name=_("dialer groups"), related_name="users", blank=True
+    )
+    is_active = models.BooleanField(_("active"), default=True)
+    date_joined = models.DateTimeField(_("created"), auto_now_add=True)
+
+    objects: ClassVar[UserManager] = UserManager()
+
+    USERNAME_FIELD = "username"
+    REQUIRED_FIELDS: ClassVar[list[str]] = ["first_name", "last_name"]
+
+    class Meta:
+        verbose_name = _("user")
+        verbose_name_plural = _("users")
+        ordering = ["username"]
+
+    def __str__(self) -> str:
+        return self.username
+
+    @property
+    def is_staff(self) -> bool:
+        """Everybody works in the admin site; what they see there is decided by scope."""
+        return True
+
+    def get_full_name(self) -> str:
+        return f"{self.first_name} {self.last_name}".strip() or self.username
+
+    def get_short_name(self) -> str:
+        return self.first_name or self.username

@@ -1,0 +1,114 @@
+"""The one place that says who sees and does what (SPEC 2, invariant I9).
+
+Two questions, asked at every door:
+
+- `may(user, action, model)`: does the role allow `action` on this kind of object at all?
+- `visible(user, queryset)`: which rows? A model names the way to its dialer group in `GROUP_PATH`
+  (`"group"`, `"campaign__group"`); one without `GROUP_PATH` is not bound to groups.
+
+`allowed(user, action, obj)` answers both for one object.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, TypeVar
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import Model, QuerySet
+from django.utils.translation import gettext as _
+
+from accounts.models import Role, User
+
+M = TypeVar("M", bound=Model)
+
+
+class Action(StrEnum):
+    VIEW = "view"
+    ADD = "add"
+    CHANGE = "change"
+    DELETE = "delete"
+    OPERATE = "operate"
+    """Start and stop a campaign."""
+
+
+_VIEW = frozenset({Action.VIEW})
+_EDIT = frozenset({Action.VIEW, Action.ADD, Action.CHANGE, Action.DELETE})
+_RUN = _EDIT | {Action.OPERATE}
+
+# Per model: what each role may do. A model that is not listed is nobody's.
+RIGHTS: Mapping[str, Mapping[str, frozenset[Action]]] = {
+    "accounts.user": {Role.MASTER: _EDIT, Role.MANAGER: _EDIT},
+    "groups.dialergroup": {
+        Role.MASTER: frozenset({Action.VIEW, Action.ADD, Action.CHANGE}),
+        Role.MANAGER: frozenset({Action.VIEW, Action.CHANGE}),
+    },
+    "campaigns.campaign": {
+        Role.CAMPAIGN_ADMINISTRATOR: _RUN,
+        Role.CAMPAIGN_SUPERVISOR: _VIEW,
+    },
+    "campaigns.schedule": {
+        Role.CAMPAIGN_ADMINISTRATOR: _EDIT,
+        Role.CAMPAIGN_SUPERVISOR: _VIEW,
+    },
+    "leads.lead": {Role.CAMPAIGN_ADMINISTRATOR: _EDIT},
+    "leads.leadupload": {Role.CAMPAIGN_ADMINISTRATOR: frozenset({Action.VIEW, Action.ADD})},
+    "leads.callattempt": {Role.CAMPAIGN_ADMINISTRATOR: _VIEW},
+    "dnc.dncservice": {
+        Role.MASTER: _EDIT,
+        Role.MANAGER: _VIEW,
+        Role.CAMPAIGN_ADMINISTRATOR: _VIEW,
+        Role.CAMPAIGN_SUPERVISOR: _VIEW,
+    },
+    "dnc.dncnumber": {
+        Role.MASTER: frozenset({Action.VIEW, Action.ADD, Action.DELETE}),
+        Role.MANAGER: frozenset({Action.VIEW, Action.ADD}),
+        Role.CAMPAIGN_ADMINISTRATOR: frozenset({Action.VIEW, Action.ADD}),
+    },
+    "dnc.dncremoval": {Role.MASTER: _VIEW},
+    "telephony.dialerport": {Role.MASTER: _EDIT},
+    "telephony.contactcenter": {Role.MASTER: _EDIT},
+    "telephony.queue": {
+        Role.MASTER: _EDIT,
+        Role.MANAGER: _VIEW,
+        Role.CAMPAIGN_ADMINISTRATOR: _VIEW,
+        Role.CAMPAIGN_SUPERVISOR: _VIEW,
+    },
+}
+
+
+def may(user: Any, action: Action | str, model: type[Model] | Model) -> bool:
+    """Whether the user's role allows `action` on this kind of object."""
+    if not isinstance(user, User) or not user.is_active:
+        return False
+    return Action(action) in RIGHTS.get(model._meta.label_lower, {}).get(user.role, frozenset())
+
+
+def visible(user: Any, queryset: QuerySet[M]) -> QuerySet[M]:
+    """The rows of `queryset` that the user may see: those of their groups, all for a Master."""
+    if not may(user, Action.VIEW, queryset.model):
+        return queryset.none()
+    path = getattr(queryset.model, "GROUP_PATH", None)
+    if path is None or user.role == Role.MASTER:
+        return queryset
+    if queryset.model._meta.label_lower == "accounts.user":
+        queryset = queryset.exclude(role=Role.MASTER)
+    groups = user.dialer_groups.values("pk")
+    lookup = "pk__in" if path == "pk" else f"{path}__in"
+    if path == "dialer_groups":  # a membership in two shared groups must not give two rows
+        through = queryset.model.objects.filter(dialer_groups__in=groups)  # type: ignore[attr-defined]
+        return queryset.filter(pk__in=through.values("pk"))
+    return queryset.filter(**{lookup: groups})
+
+
+def allowed(user: Any, action: Action | str, obj: Model) -> bool:
+    """Whether the user may do `action` to this very object."""
+    manager: Any = type(obj)._default_manager
+    return may(user, action, obj) and visible(user, manager.filter(pk=obj.pk)).exists()
+
+
+def require(user: Any, action: Action | str, target: type[Model] | Model) -> None:
+    """Raises PermissionDenied unless the user may do `action` to the object (or kind of object)."""
+    fine = may(user, action, target) if isinstance(target, type) else allowed(user, action, target)
+    if not fine:
+        name = target._meta.verbose_name
+        raise PermissionDenied(_("Your role or your groups do not allow this for %(kind)s.") % {"kind": name})

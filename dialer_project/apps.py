@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class DialerProjectConfig(AppConfig):
+    name = "dialer_project"
+    verbose_name = "Dialer"

@@ -1,0 +1,17 @@
+"""Everything that Celery beat runs, in one place.
+
+Each entry expires before its next turn: a jobs worker that was away does not catch up on ticks.
+"""
+
+from typing import Any
+
+
+def _every(seconds: float, task: str) -> dict[str, Any]:
+    return {"task": task, "schedule": seconds, "options": {"expires": max(seconds, 2.0), "queue": "jobs"}}
+
+
+BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "open and close schedules": _every(1.0, "campaigns.advance_schedules"),
+    "end attempts whose lease ran out": _every(5.0, "dialing.recover_attempts"),
+    "ask do-not-call services that are out of service": _every(5.0, "dnc.check_services"),
+}

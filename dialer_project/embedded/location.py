@@ -1,0 +1,71 @@
+"""Where the embedded servers live: derived from the data folder alone, so every process finds them.
+
+Unix sockets under `var/run/`; a socket path has 107 bytes at most, so a folder that lies deeper gets
+loopback ports, derived from the folder's name.
+"""
+
+import hashlib
+import secrets
+from pathlib import Path
+
+_LONGEST_SOCKET_PATH = 107
+
+
+def postgres_port(var: Path) -> int:
+    """Names the socket file (`.s.PGSQL.<port>`), and is the TCP port where a socket does not fit."""
+    return 20000 + _hash(var, "postgres") % 10000
+
+
+def valkey_port(var: Path) -> int:
+    """TCP port where a socket does not fit."""
+    return 20000 + _hash(var, "valkey") % 10000
+
+
+def run_folder(var: Path) -> Path:
+    return var.absolute() / "run"
+
+
+def postgres_uses_socket(var: Path) -> bool:
+    name = run_folder(var) / f".s.PGSQL.{postgres_port(var)}"
+    return len(bytes(name)) <= _LONGEST_SOCKET_PATH
+
+
+def valkey_socket(var: Path) -> Path | None:
+    """Path of Valkey's socket, or None where it would be too long."""
+    path = run_folder(var) / "valkey.sock"
+    return path if len(bytes(path)) <= _LONGEST_SOCKET_PATH else None
+
+
+def database_url(var: Path) -> str:
+    """Address of the embedded PostgreSQL, running or not."""
+    port = postgres_port(var)
+    if postgres_uses_socket(var):
+        return f"postgresql://dialer@:{port}/dialer?host={run_folder(var)}"
+    return f"postgresql://dialer@127.0.0.1:{port}/dialer"
+
+
+def redis_url(var: Path) -> str:
+    """Address of the embedded Valkey, running or not."""
+    socket = valkey_socket(var)
+    return f"unix://{socket}" if socket else f"redis://127.0.0.1:{valkey_port(var)}/0"
+
+
+def secret_key(var: Path) -> str:
+    """The installation's own secret, made at first use and readable by its owner alone."""
+    path = var / "secret_key"
+    if not path.exists():
+        var.mkdir(parents=True, exist_ok=True)
+        draft = var / f"secret_key.{secrets.token_hex(4)}"
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(50), encoding="ascii")
+        try:
+            path.hardlink_to(draft)
+        except FileExistsError:
+            pass  # another process was first; its key counts
+        finally:
+            draft.unlink()
+    return path.read_text(encoding="ascii")
+
+
+def _hash(var: Path, salt: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"{salt}:{var.absolute()}".encode()).digest()[:4], "big")

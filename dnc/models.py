@@ -1,0 +1,88 @@
+"""Do-not-call services and the embedded list (G 2.3 to 2.5)."""
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class DncService(models.Model):
+    """Something that answers `POST /donotcall`: the embedded list, or an external service over HTTPS.
+
+    There is one embedded service (a constraint holds it); it can be neither changed nor deleted.
+    """
+
+    class Kind(models.TextChoices):
+        EMBEDDED = "EMBEDDED", _("Embedded list")
+        EXTERNAL = "EXTERNAL", _("External service")
+
+    class State(models.TextChoices):
+        UP = "UP", _("In service")
+        OUT_OF_SERVICE = "OUT_OF_SERVICE", _("Out of service")
+
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind, default=Kind.EXTERNAL, editable=False)
+    url = models.URLField(
+        _("address"),
+        blank=True,
+        max_length=500,
+        help_text=_("HTTPS address of the service, without /donotcall."),
+    )
+    bearer_token = models.CharField(_("bearer token"), max_length=500, blank=True)
+    timeout_ms = models.PositiveIntegerField(
+        _("time-out (ms)"), default=2000, validators=[MinValueValidator(50), MaxValueValidator(30000)]
+    )
+    state = models.CharField(_("state"), max_length=16, choices=State, default=State.UP, editable=False)
+    last_error = models.TextField(_("last error"), blank=True, editable=False)
+
+    class Meta:
+        verbose_name = _("do-not-call service")
+        verbose_name_plural = _("do-not-call services")
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind"], condition=models.Q(kind="EMBEDDED"), name="one_embedded_dnc_service"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DncNumber(models.Model):
+    """A number on the embedded list: E.164 digits as an integer, which makes ten millions look-ups cheap."""
+
+    number = models.BigIntegerField(_("number"), primary_key=True)
+    reason = models.CharField(_("reason"), max_length=200, blank=True)
+    source = models.CharField(_("source"), max_length=200, blank=True)
+    added_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, verbose_name=_("added by"), related_name="+"
+    )
+    added_at = models.DateTimeField(_("added"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("do-not-call number")
+        verbose_name_plural = _("do-not-call numbers")
+        ordering = ["number"]
+
+    def __str__(self) -> str:
+        return str(self.number)
+
+
+class DncRemoval(models.Model):
+    """Who took a number off the embedded list, when and why. Rows are only ever added."""
+
+    number = models.BigIntegerField(_("number"), db_index=True)
+    reason = models.CharField(_("reason"), max_length=200)
+    removed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, verbose_name=_("removed by"), related_name="+"
+    )
+    removed_at = models.DateTimeField(_("removed"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("removal from the do-not-call list")
+        verbose_name_plural = _("removals from the do-not-call list")
+        ordering = ["-removed_at"]
+
+    def __str__(self) -> str:
+        return str(self.number)

@@ -1,0 +1,35 @@
+"""Dialer groups (G 6.3)."""
+
+from typing import Any, ClassVar, NoReturn
+
+from django.db import models
+from django.db.models.deletion import ProtectedError
+from django.utils.translation import gettext_lazy as _
+
+
+class DialerGroupQuerySet(models.QuerySet["DialerGroup"]):
+    def delete(self) -> NoReturn:
+        raise ProtectedError(str(_("Groups are never deleted, only disabled.")), set(self))
+
+
+class DialerGroup(models.Model):
+    """Users and campaigns belong to groups. Never deleted: here, and by a trigger in the database."""
+
+    GROUP_PATH: ClassVar[str] = "pk"
+
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    description = models.TextField(_("description"), blank=True)
+    enabled = models.BooleanField(_("enabled"), default=True)
+
+    objects = DialerGroupQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("dialer group")
+        verbose_name_plural = _("dialer groups")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise ProtectedError(str(_("Groups are never deleted, only disabled.")), {self})

@@ -1,0 +1,109 @@
+"""What a Master configures: contact centres, their queues, and the dialer's own SIP ports."""
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class ContactCenter(models.Model):
+    """A system whose queues take the answered calls, watched through a connector."""
+
+    class Kind(models.TextChoices):
+        DEMO = "demo", _("Demo PBX")
+
+    class State(models.TextChoices):
+        CONNECTING = "CONNECTING", _("Connecting")
+        CONNECTED = "CONNECTED", _("Connected")
+        STALE = "STALE", _("Silent")
+        FAILED = "FAILED", _("Failed")
+
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    kind = models.CharField(_("kind"), max_length=20, choices=Kind)
+    settings = models.JSONField(
+        _("settings"), default=dict, help_text=_('As JSON, for example {"host": "127.0.0.1", "port": 5199}.')
+    )
+    enabled = models.BooleanField(_("enabled"), default=True)
+    state = models.CharField(
+        _("state"), max_length=20, choices=State, default=State.CONNECTING, editable=False
+    )
+    last_error = models.TextField(_("last error"), blank=True, editable=False)
+    last_event_at = models.DateTimeField(_("last event"), null=True, editable=False)
+
+    class Meta:
+        verbose_name = _("contact centre")
+        verbose_name_plural = _("contact centres")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Queue(models.Model):
+    """A queue with agents (OSCC) or an IVR with channels, as reported by its contact centre."""
+
+    class Kind(models.TextChoices):
+        OSCC = "OSCC", _("Agents of a queue")
+        IVR = "IVR", _("Channels of an IVR")
+
+    contact_center = models.ForeignKey(
+        ContactCenter, models.PROTECT, related_name="queues", verbose_name=_("contact centre")
+    )
+    name = models.CharField(_("name"), max_length=100)
+    kind = models.CharField(_("kind"), max_length=8, choices=Kind, default=Kind.OSCC)
+    pilot_number = models.CharField(_("pilot number"), max_length=32, blank=True)
+
+    class Meta:
+        verbose_name = _("queue")
+        verbose_name_plural = _("queues")
+        ordering = ["name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["contact_center", "name"], name="queue_name_once_per_contact_center"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DialerPort(models.Model):
+    """A SIP subscriber of the communication platform; one port carries one outbound call (G 5).
+
+    A calls worker leases the ports it registers: `worker` names it, `lease_until` says how long without renewal.
+    """
+
+    class Transport(models.TextChoices):
+        UDP = "udp", "UDP"
+        TCP = "tcp", "TCP"
+        TLS = "tls", "TLS"
+
+    class State(models.TextChoices):
+        OFF = "OFF", _("Not registered")
+        REGISTERED = "REGISTERED", _("Registered")
+        FAILED = "FAILED", _("Failed")
+
+    extension = models.CharField(_("extension"), max_length=32)
+    password = models.CharField(_("password"), max_length=128)
+    registrar_host = models.CharField(_("registrar"), max_length=255)
+    registrar_port = models.PositiveIntegerField(
+        _("registrar port"), default=5060, validators=[MinValueValidator(1), MaxValueValidator(65535)]
+    )
+    transport = models.CharField(_("transport"), max_length=3, choices=Transport, default=Transport.UDP)
+    enabled = models.BooleanField(_("enabled"), default=True)
+    state = models.CharField(_("state"), max_length=12, choices=State, default=State.OFF, editable=False)
+    last_error = models.TextField(_("last error"), blank=True, editable=False)
+    worker = models.CharField(_("worker"), max_length=128, blank=True, editable=False)
+    lease_until = models.DateTimeField(_("leased until"), null=True, editable=False)
+
+    class Meta:
+        verbose_name = _("dialer port")
+        verbose_name_plural = _("dialer ports")
+        ordering = ["registrar_host", "extension"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["registrar_host", "registrar_port", "extension"], name="extension_once_per_registrar"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.extension}@{self.registrar_host}"
