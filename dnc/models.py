@@ -34,6 +34,8 @@ class DncService(models.Model):
     )
     state = models.CharField(_("state"), max_length=16, choices=State, default=State.UP, editable=False)
     last_error = models.TextField(_("last error"), blank=True, editable=False)
+    last_failed_number = models.CharField(max_length=20, blank=True, editable=False)
+    """The number whose check failed last: the one with which `services.check_services` asks again."""
 
     class Meta:
         verbose_name = _("do-not-call service")

@@ -56,6 +56,7 @@ class Migration(migrations.Migration):
                 ('timeout_ms', models.PositiveIntegerField(default=2000, validators=[django.core.validators.MinValueValidator(50), django.core.validators.MaxValueValidator(30000)], verbose_name='time-out (ms)')),
                 ('state', models.CharField(choices=[('UP', 'In service'), ('OUT_OF_SERVICE', 'Out of service')], default='UP', editable=False, max_length=16, verbose_name='state')),
                 ('last_error', models.TextField(blank=True, editable=False, verbose_name='last error')),
+                ('last_failed_number', models.CharField(blank=True, editable=False, max_length=20)),
             ],
             options={
                 'verbose_name': 'do-not-call service',

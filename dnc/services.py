@@ -1,0 +1,138 @@
+"""Asking do-not-call services, and changing the embedded list (SPEC 8). Fails closed: no answer, no call."""
+
+import re
+from typing import IO
+
+import httpx
+from django.core.exceptions import ValidationError
+from django.db import connection, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts import scope
+from accounts.models import User
+from accounts.scope import Action
+from dnc.models import DncNumber, DncRemoval, DncService
+
+_PUNCTUATION = re.compile(r"[\s.\-()/+]+")
+
+
+class DncUnavailableError(Exception):
+    """The service is unreachable, slow or answered wrongly: nobody may be dialed on its word."""
+
+
+def is_listed(service: DncService, number: str) -> bool:
+    """Whether `number` (E.164 digits) must not be called. Raises DncUnavailableError when that can't be told."""
+    if service.kind == DncService.Kind.EMBEDDED:
+        return DncNumber.objects.filter(pk=int(number)).exists()
+    return _ask(service, number)
+
+
+def _ask(service: DncService, number: str) -> bool:
+    headers = {"Authorization": f"Bearer {service.bearer_token}"} if service.bearer_token else {}
+    try:
+        answer = httpx.post(
+            f"{service.url.rstrip('/')}/donotcall",
+            json={"number": number},
+            headers=headers,
+            timeout=service.timeout_ms / 1000,
+        )
+        answer.raise_for_status()
+        body = answer.json()
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        raise DncUnavailableError(f"{service.name}: {error or type(error).__name__}") from error
+    verdict = body.get("doNotCall") if isinstance(body, dict) else None
+    if answer.status_code != httpx.codes.OK or not isinstance(verdict, bool) or body.get("number") != number:
+        raise DncUnavailableError(f"{service.name}: the answer is not the one agreed: {answer.text[:200]}")
+    return verdict
+
+
+def mark_out_of_service(service_id: int, error: str, number: str) -> None:
+    """UP -> OUT_OF_SERVICE after a failed check; `check_services` asks again with the same number."""
+    DncService.objects.filter(pk=service_id, kind=DncService.Kind.EXTERNAL).update(
+        state=DncService.State.OUT_OF_SERVICE, last_error=error[:1000], last_failed_number=number
+    )
+
+
+def check_services() -> int:
+    """Asks each external service that is out of service once more; returns how many came back."""
+    back = 0
+    for service in DncService.objects.filter(state=DncService.State.OUT_OF_SERVICE):
+        try:
+            is_listed(service, service.last_failed_number)
+        except DncUnavailableError as error:
+            DncService.objects.filter(pk=service.pk).update(last_error=str(error)[:1000])
+        else:
+            back += DncService.objects.filter(pk=service.pk, state=DncService.State.OUT_OF_SERVICE).update(
+                state=DncService.State.UP, last_error=""
+            )
+    return back
+
+
+def number_key(text: str) -> int:
+    """The list's key for a number as people write it. Raises ValidationError."""
+    digits = _PUNCTUATION.sub("", text)
+    if not re.fullmatch(r"[0-9]{3,15}", digits):
+        raise ValidationError(
+            {"number": _("“%(text)s” is not a phone number of 3 to 15 digits.") % {"text": text[:40]}}
+        )
+    return int(digits)
+
+
+def add_number(actor: User | None, number: str, reason: str = "", source: str = "") -> DncNumber:
+    """Puts a number on the embedded list; a number that is there keeps its first reason and date."""
+    if actor is not None:
+        scope.require(actor, Action.ADD, DncNumber)
+    row, _created = DncNumber.objects.get_or_create(
+        number=number_key(number), defaults={"reason": reason, "source": source, "added_by": actor}
+    )
+    return row
+
+
+@transaction.atomic
+def remove_number(actor: User, number: str, reason: str) -> None:
+    """Takes a number off the embedded list; who, when and why is kept."""
+    scope.require(actor, Action.DELETE, DncNumber)
+    if not reason.strip():
+        raise ValidationError({"reason": _("Say why the number is taken off the list.")})
+    key = number_key(number)
+    removed, _rows = DncNumber.objects.filter(number=key).delete()
+    if not removed:
+        raise ValidationError({"number": _("This number is not on the list.")})
+    DncRemoval.objects.create(number=key, reason=reason, removed_by=actor)
+
+
+@transaction.atomic
+def load_numbers(
+    actor: User | None, lines: IO[str], source: str, *, replace: bool = False
+) -> tuple[int, list[str]]:
+    """Loads one number a line (first column counts). Returns (numbers added, what was wrong, line by line).
+
+    All or nothing: a reader sees the old list or the new one. `replace` takes off what the file does not have.
+    """
+    if actor is not None:
+        scope.require(actor, Action.DELETE if replace else Action.ADD, DncNumber)
+    wrong: list[str] = []
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE dnc_stage (number bigint NOT NULL) ON COMMIT DROP")
+        with cursor.copy("COPY dnc_stage (number) FROM STDIN") as copy:
+            for count, line in enumerate(lines, start=1):
+                text = re.split(r"[,;\t]", line.strip().lstrip("\ufeff"), maxsplit=1)[0].strip('" ')
+                if not text:
+                    continue
+                try:
+                    copy.write_row((number_key(text),))
+                except ValidationError as error:
+                    if count > 1 or any(mark.isdigit() for mark in text):  # else it is the header
+                        wrong.append(f"{count}: {error.messages[0]}")
+        if replace:
+            cursor.execute(
+                "DELETE FROM dnc_dncnumber n WHERE NOT EXISTS (SELECT FROM dnc_stage s WHERE s.number = n.number)"
+            )
+        cursor.execute(
+            "INSERT INTO dnc_dncnumber (number, reason, source, added_by_id, added_at)"
+            " SELECT DISTINCT number, '', %s, %s::bigint, %s::timestamptz FROM dnc_stage ON CONFLICT DO NOTHING",
+            [source[:200], actor.pk if actor else None, timezone.now()],
+        )
+        added = cursor.rowcount
+    return added, wrong

@@ -1,0 +1,42 @@
+"""What may be done to dialer groups (SPEC 3). `actor` None is the operator at the shell."""
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from accounts import scope
+from accounts.models import Role, User
+from accounts.scope import Action
+from groups.models import DialerGroup
+
+
+def create_group(
+    actor: User | None, *, name: str, description: str = "", enabled: bool = True
+) -> DialerGroup:
+    """A new group; Masters only."""
+    if actor is not None:
+        scope.require(actor, Action.ADD, DialerGroup)
+    group = DialerGroup(name=name, description=description, enabled=enabled)
+    group.full_clean()
+    group.save()
+    return group
+
+
+@transaction.atomic
+def update_group(
+    actor: User | None, group: DialerGroup, *, name: str, description: str, enabled: bool
+) -> DialerGroup:
+    """Changes a group; a Manager only enables and disables.
+
+    Disabling lets started campaigns go on until their schedules have ended, refuses new starts and new
+    campaigns, and locks out Campaign Administrators and Supervisors without another enabled group: the rules
+    stand where they act (`campaigns.lifecycle.start_obstacles`, `accounts.backends.is_locked_out`).
+    """
+    if actor is not None:
+        scope.require(actor, Action.CHANGE, group)
+        if actor.role != Role.MASTER and (name, description) != (group.name, group.description):
+            raise ValidationError({"name": _("Only a Master can change name and description of a group.")})
+    group.name, group.description, group.enabled = name, description, enabled
+    group.full_clean()
+    group.save()
+    return group
