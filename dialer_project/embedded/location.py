@@ -1,12 +1,14 @@
 """Where the embedded servers live: derived from the data folder alone, so every process finds them.
 
-Unix sockets under `var/run/`; a socket path has 107 bytes at most, so a folder that lies deeper gets
-loopback ports, derived from the folder's name.
+Unix sockets under `var/run/`, which only the servers' user may enter; a socket path has 107 bytes at most, so
+a folder that lies deeper gets loopback ports derived from the folder's name, and a password.
 """
 
 import hashlib
+import hmac
 import secrets
 from pathlib import Path
+from urllib.parse import quote
 
 _LONGEST_SOCKET_PATH = 107
 
@@ -40,21 +42,35 @@ def database_url(var: Path) -> str:
     """Address of the embedded PostgreSQL, running or not."""
     port = postgres_port(var)
     if postgres_uses_socket(var):
-        return f"postgresql://dialer@:{port}/dialer?host={run_folder(var)}"
-    return f"postgresql://dialer@127.0.0.1:{port}/dialer"
+        return f"postgresql://dialer@:{port}/dialer?host={quote(str(run_folder(var)))}"
+    return f"postgresql://dialer:{server_password(var)}@127.0.0.1:{port}/dialer"
 
 
 def redis_url(var: Path) -> str:
     """Address of the embedded Valkey, running or not."""
     socket = valkey_socket(var)
-    return f"unix://{socket}" if socket else f"redis://127.0.0.1:{valkey_port(var)}/0"
+    if socket:
+        return f"unix://{quote(str(socket))}"
+    return f"redis://:{server_password(var)}@127.0.0.1:{valkey_port(var)}/0"
+
+
+def make_var(var: Path) -> None:
+    """The data folder; the servers' user passes through it, whatever our umask. Its contents protect themselves."""
+    if not var.exists():
+        var.mkdir(parents=True, exist_ok=True)
+        var.chmod(0o755)
+
+
+def server_password(var: Path) -> str:
+    """What the servers ask for on loopback ports, which other users of the machine reach as well."""
+    return hmac.new(secret_key(var).encode(), b"embedded servers", hashlib.sha256).hexdigest()
 
 
 def secret_key(var: Path) -> str:
     """The installation's own secret, made at first use and readable by its owner alone."""
     path = var / "secret_key"
     if not path.exists():
-        var.mkdir(parents=True, exist_ok=True)
+        make_var(var)
         draft = var / f"secret_key.{secrets.token_hex(4)}"
         draft.touch(mode=0o600)
         draft.write_text(secrets.token_urlsafe(50), encoding="ascii")
