@@ -1,0 +1,87 @@
+"""What every contact-centre connector delivers: complete snapshots of queues, agents and channels."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal, Protocol
+
+QueueKind = Literal["OSCC", "IVR"]
+
+
+class AgentState(StrEnum):
+    """BUSY includes a ringing or reserved agent: they can't take another call."""
+
+    FREE = "FREE"
+    BUSY = "BUSY"
+    WRAP_UP = "WRAP_UP"
+    PAUSED = "PAUSED"
+    SIGNED_OUT = "SIGNED_OUT"
+
+
+class ConnectorState(StrEnum):
+    """STALE: connected, but nothing was heard for too long, so the last snapshot may be wrong.
+    FAILED: no connection; the connector tries again by itself."""
+
+    CONNECTING = "CONNECTING"
+    CONNECTED = "CONNECTED"
+    STALE = "STALE"
+    FAILED = "FAILED"
+
+
+class ConnectorError(Exception):
+    """The contact centre can't be asked; the message is one sentence for an administrator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """An agent of a queue, human or virtual."""
+
+    id: str
+    name: str
+    state: AgentState
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSnapshot:
+    """A queue with agents (OSCC), or an IVR with channels; the other kind's fields are empty or 0."""
+
+    name: str
+    kind: QueueKind
+    pilot_number: str
+    agents: tuple[Agent, ...]
+    waiting_callers: int
+    channels_total: int
+    channels_busy: int
+
+    @property
+    def free(self) -> int:
+        """Free agents, or free channels of an IVR; never below 0."""
+        if self.kind == "IVR":
+            return max(0, self.channels_total - self.channels_busy)
+        return sum(agent.state is AgentState.FREE for agent in self.agents)
+
+
+@dataclass(frozen=True, slots=True)
+class ContactCenterSnapshot:
+    """All queues by name, as they were at `received_at` (seconds of `time.monotonic()`)."""
+
+    queues: Mapping[str, QueueSnapshot]
+    received_at: float
+
+
+OnSnapshot = Callable[[ContactCenterSnapshot], None]
+OnState = Callable[[ConnectorState, str], None]
+
+
+class Connector(Protocol):
+    """One contact centre."""
+
+    async def run(self, on_snapshot: OnSnapshot, on_state: OnState) -> None:
+        """Watch until cancelled, reconnecting by itself.
+
+        Every change delivers a complete new snapshot, called from the loop. `on_state` gets the state and one
+        sentence about it. A stale or failed connector delivers no snapshots; pace nothing on an old one.
+        """
+
+    async def fetch(self, timeout: float = 3.0) -> ContactCenterSnapshot:  # noqa: ASYNC109 - whole seconds of an admin's patience
+        """Ask once, for the test button and the queue list; ConnectorError says what is wrong."""
