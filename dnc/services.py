@@ -135,4 +135,5 @@ def load_numbers(
             [source[:200], actor.pk if actor else None, timezone.now()],
         )
         added = cursor.rowcount
+        cursor.execute("DROP TABLE dnc_stage")
     return added, wrong

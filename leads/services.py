@@ -69,6 +69,7 @@ def import_leads(
             report.writerow([line, _("the campaign has this number") if known else again, name, number])
         cursor.execute(_INSERT, [campaign.pk])
         upload.added = cursor.rowcount
+        cursor.execute("DROP TABLE lead_stage")
     upload.refused_rows = refused.getvalue() if upload.duplicate or upload.invalid else ""
     upload.save()
     return upload

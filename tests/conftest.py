@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 import redis
+from pytest_django.fixtures import Settings
 
 from tests import services
 
@@ -38,3 +39,9 @@ def empty_valkey() -> Iterator[str]:
         client.flushall()
         yield settings.REDIS_URL
         client.flushall()
+
+
+@pytest.fixture(autouse=True)
+def quick_passwords(settings: Settings) -> None:
+    """A password hash that costs nothing: the real one takes a third of a second by design."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
