@@ -1,0 +1,53 @@
+"""`python -m benchmarks [NAME...]`: runs the benchmarks one after the other, one JSON line each.
+
+Each runs in a process of its own, so that memory and CPU figures belong to it alone. The exit status is 1 when
+one of them failed; the others run all the same.
+"""
+
+import json
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+
+LONGEST = 1800
+"""Seconds for one benchmark."""
+
+
+def names() -> list[str]:
+    """The benchmarks in this folder."""
+    folder = str(Path(__file__).parent)
+    return sorted(module.name for module in pkgutil.iter_modules([folder]) if not module.name.startswith("_"))
+
+
+def run(name: str) -> dict[str, object]:
+    """The benchmark's figures, or what went wrong under `error`."""
+    command = [sys.executable, "-m", f"benchmarks.{name}"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST, check=False)
+    except subprocess.TimeoutExpired:
+        return {"benchmark": name, "error": f"did not end within {LONGEST} s"}
+    lines = done.stdout.strip().splitlines()
+    if done.returncode or not lines:
+        return {"benchmark": name, "error": (done.stderr.strip() or "printed nothing")[-2000:]}
+    return {"benchmark": name, **json.loads(lines[-1])}
+
+
+def main(wanted: list[str]) -> int:
+    known = names()
+    if unknown := set(wanted) - set(known):
+        print(
+            f"No benchmark named {', '.join(sorted(unknown))}; there are: {', '.join(known)}.",
+            file=sys.stderr,
+        )
+        return 2
+    failed = False
+    for name in wanted or known:
+        figures = run(name)
+        failed |= "error" in figures
+        print(json.dumps(figures), flush=True)
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
