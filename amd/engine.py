@@ -1,0 +1,179 @@
+"""The streaming engine: many calls, one numpy pass for each tick of 20 ms.
+
+    slot = engine.open(BALANCED)
+    engine.push(slot, frame)            # as RTP arrives, behind the jitter buffer
+    for slot, verdict in engine.tick(): # every 20 ms, for all calls at once
+        ...
+    engine.close(slot)
+
+Not thread-safe: one loop owns it. It does no I/O and never waits.
+"""
+
+from collections import deque
+
+import numpy as np
+
+from amd import rules
+from amd.g711 import FRAME_BYTES, FRAME_MS, ULAW
+from amd.profile import BALANCED, Profile
+from amd.spectrum import Rows, Spectrum
+from amd.timeline import Timeline
+from amd.tones import ToneFinder, name_tones
+from amd.verdict import Label, Verdict
+from amd.voice import EnergyVoice
+
+CONCEALED_FRAMES = 3
+"""Missing frames that are bridged with the last sound, 60 ms; after that a gap is silence."""
+_FADE = np.float32(0.6)
+LONGEST_QUEUE = 25
+"""Frames that wait at most for their tick, 0.5 s; older ones are dropped."""
+
+
+class EngineFullError(RuntimeError):
+    """More calls were opened than the engine has slots for."""
+
+
+class Engine:
+    """Analyses up to `capacity` calls at once."""
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self._free = list(range(capacity - 1, -1, -1))
+        self._profiles: list[Profile] = [BALANCED] * capacity
+        self._queues: list[deque[bytes | None]] = [deque(maxlen=LONGEST_QUEUE) for _ in range(capacity)]
+        self._rest: list[bytes] = [b""] * capacity
+        self._missed = np.zeros(capacity, np.int32)
+        self._listening = np.zeros(capacity, np.bool_)
+        self._verdicts: list[Verdict | None] = [None] * capacity
+        self._tones_count = np.zeros(capacity, np.bool_)
+        self._off = np.zeros(capacity, np.bool_)
+        self._limits = rules.Limits(capacity)
+        self._spectrum = Spectrum(capacity)
+        self._voice = EnergyVoice(capacity)
+        self._tones = ToneFinder(capacity)
+        self._timeline = Timeline(capacity)
+
+    def open(self, profile: Profile = BALANCED) -> int:
+        """Start to analyse a call; returns its slot. Raises EngineFullError."""
+        if not self._free:
+            raise EngineFullError(f"the detector has room for {self.capacity} calls")
+        slot = self._free.pop()
+        self._profiles[slot] = profile
+        self._queues[slot].clear()
+        self._rest[slot] = b""
+        self._missed[slot] = 0
+        self._verdicts[slot] = None
+        self._tones_count[slot], self._off[slot] = profile.tones, not profile.enabled
+        self._limits.take(slot, profile)
+        for part in (self._spectrum, self._voice, self._tones, self._timeline):
+            part.reset(slot)
+        self._listening[slot] = True
+        return slot
+
+    def push(self, slot: int, frame: bytes | None) -> None:
+        """Queue 20 ms of mu-law (160 bytes) for the coming tick; None is a frame that got lost.
+
+        Other lengths are cut into frames of 20 ms, what is left waits for the next push. A tick without a frame
+        counts as a lost one, so a caller may leave gaps out.
+        """
+        if not self._listening[slot]:
+            return
+        if not frame:
+            self._queues[slot].append(None)
+            return
+        data = self._rest[slot] + frame if self._rest[slot] else frame
+        whole = len(data) // FRAME_BYTES * FRAME_BYTES
+        self._queues[slot].extend(data[i : i + FRAME_BYTES] for i in range(0, whole, FRAME_BYTES))
+        self._rest[slot] = data[whole:]
+
+    def waiting(self, slot: int) -> int:
+        """Frames of the call that wait for a tick."""
+        return len(self._queues[slot])
+
+    def tick(self) -> list[tuple[int, Verdict]]:
+        """Let 20 ms pass for every call; returns the verdicts that fell, each call's once."""
+        rows = np.flatnonzero(self._listening)
+        if not rows.size:
+            return []
+        frames = self._spectrum.step(rows, self._samples(rows))
+        self._timeline.step(rows, self._voice.step(rows, frames))
+        self._tones.step(rows, frames, self._timeline.now_ms(rows))
+        decisions = self._decide(rows)
+        return [(slot, self._conclude(slot, int(decisions[i]))) for i, slot in _decided(rows, decisions)]
+
+    def finish(self, slot: int) -> Verdict:
+        """The verdict so far, for a call that ended or that has to be decided now."""
+        known = self._verdicts[slot]
+        if known is not None:
+            return known
+        ms = int(self._timeline.now[slot]) * FRAME_MS
+        if self._off[slot]:
+            found = rules.verdict(rules.OFF, slot, self._timeline, self._profiles[slot], ms)
+        elif self._tones_count[slot] and (self._tones.longest_ms[slot] or self._tones.sounding_ms[slot]):
+            found = self._tone_verdict(slot, ms)
+        elif not self._timeline.utterances[slot]:
+            found = Verdict(self._profiles[slot].silence_at_pickup_is, "nothing heard until the end", ms)
+        else:
+            found = Verdict(Label.NOTSURE, f"ended after {ms / 1000:.1f} s without a decision", ms)
+        return self._settle(slot, found)
+
+    def close(self, slot: int) -> None:
+        """Give the slot back; its verdict and evidence are gone."""
+        if slot in self._free:
+            return
+        self._listening[slot] = False
+        self._queues[slot].clear()
+        self._free.append(slot)
+
+    def speech(self, slot: int) -> list[tuple[int, int]]:
+        """Evidence: the speech heard so far as (start, end) in ms."""
+        return self._timeline.spans(slot)
+
+    def _samples(self, rows: Rows) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+        """The next frame of each call, (n, 160), lost ones faded out from the last sound."""
+        payload = bytearray()
+        lost: list[int] = []
+        for i, slot in enumerate(rows.tolist()):
+            queue = self._queues[slot]
+            frame = queue.popleft() if queue else None
+            if frame is None:
+                lost.append(i)
+                frame = bytes(FRAME_BYTES)
+            payload += frame
+        samples = ULAW[np.frombuffer(payload, np.uint8)].reshape(len(rows), FRAME_BYTES)
+        missed = np.zeros(len(rows), np.int32)
+        if lost:
+            missed[lost] = self._missed[rows[lost]] + 1
+            kept = (missed[lost] <= CONCEALED_FRAMES)[:, None]
+            samples[lost] = np.where(kept, self._spectrum.last(rows[lost]) * _FADE, 0)
+        self._missed[rows] = missed
+        return samples
+
+    def _decide(self, rows: Rows) -> rules.Decisions:
+        decisions = rules.decide(rows, self._timeline, self._limits)
+        decisions[self._tones.settled(rows) & self._tones_count[rows]] = rules.TONE
+        decisions[self._off[rows]] = rules.OFF
+        return decisions
+
+    def _conclude(self, slot: int, decision: int) -> Verdict:
+        ms = int(self._timeline.now[slot]) * FRAME_MS
+        if decision == rules.TONE:
+            found = self._tone_verdict(slot, ms)
+        else:
+            found = rules.verdict(decision, slot, self._timeline, self._profiles[slot], ms)
+        return self._settle(slot, found)
+
+    def _settle(self, slot: int, found: Verdict) -> Verdict:
+        self._verdicts[slot] = found
+        self._listening[slot] = False
+        self._queues[slot].clear()
+        return found
+
+    def _tone_verdict(self, slot: int, ms: int) -> Verdict:
+        return Verdict(Label.MACHINE, name_tones(self._tones.heard(slot, ms)), ms)
+
+
+def _decided(
+    rows: Rows, decisions: np.ndarray[tuple[int], np.dtype[np.int8 | np.bool_]]
+) -> list[tuple[int, int]]:
+    return [(int(i), int(rows[i])) for i in np.flatnonzero(decisions)]

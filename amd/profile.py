@@ -1,0 +1,69 @@
+"""How careful the detection is: the parameters of one campaign."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from amd.verdict import Label
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Parameters of the detection. All times in milliseconds; they act in steps of one 20 ms frame.
+
+    The first block holds for the rules and for the trained detector, the second for the rules only, the third for
+    the trained detector only.
+    """
+
+    name: str
+    enabled: bool = True
+    longest_analysis_ms: int = 6000
+    """After this time the call is passed on as NOTSURE."""
+    silence_at_pickup_ms: int = 3000
+    """Nothing heard for this long after the answer decides by `silence_at_pickup_is`."""
+    silence_at_pickup_is: Label = Label.HUMAN
+    """Who a silent answer counts as: HUMAN, MACHINE or NOTSURE."""
+    shortest_machine_call_ms: int = 0
+    """The caller keeps a machine's call up at least this long (G 2.2 has none; some regulators count short calls
+    as abuse). The detector itself does not wait for it."""
+    tones: bool = True
+    """Whether a beep, fax, busy, ring-back or special information tone means a machine."""
+
+    speech_for_machine_ms: int = 2800
+    """This much speech in all is a recorded greeting."""
+    short_utterance_ms: int = 600
+    """Up to this much speech is a "hello"."""
+    silence_after_short_ms: int = 1000
+    """Silence after a "hello" that makes it a person waiting for an answer."""
+    silence_after_long_ms: int = 1500
+    """The same after a longer greeting."""
+
+    machine_above: float = 0.9
+    """Probability of a machine from which on the verdict is MACHINE."""
+    human_below: float = 0.3
+    """Probability of a machine under which the verdict is HUMAN, after `human_silence_ms` of silence."""
+    human_silence_ms: int = 800
+
+
+PROTECT_PEOPLE = Profile(
+    name="protect_people",
+    speech_for_machine_ms=3800,
+    silence_after_short_ms=900,
+    silence_after_long_ms=1300,
+    machine_above=0.96,
+)
+BALANCED = Profile(name="balanced")
+FAST = Profile(
+    name="fast",
+    longest_analysis_ms=4500,
+    silence_at_pickup_ms=2400,
+    speech_for_machine_ms=2400,
+    silence_after_short_ms=800,
+    silence_after_long_ms=1100,
+    machine_above=0.8,
+    human_silence_ms=600,
+)
+OFF = Profile(name="off", enabled=False)
+
+PROFILES: Mapping[str, Profile] = MappingProxyType({p.name: p for p in (PROTECT_PEOPLE, BALANCED, FAST, OFF)})
+"""The named profiles that a campaign can choose."""
