@@ -1,0 +1,367 @@
+"""The flow of one call, without Django: dial, listen, transfer or hang up, report (SPEC 1, 6, 7, 9).
+
+`place_call` never raises for what a call can come to, and always ends by its own deadline in the loop.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Protocol
+
+from telephony.results import DEFAULT_TABLE, CallResult, ResultTable, map_result
+from telephony.rtp.engine import RtpSession
+from telephony.sip.account import SipAccount
+from telephony.sip.call import CallEnding, CallState, EndedBy, OutboundCall
+from telephony.sip.invite import CallerIdentity
+from telephony.sip.transfer import Transfer, TransferState
+from telephony.sip.user_agent import RegistrationState, UserAgent
+
+from .call_report import AmdReport, CallReport, TransferReport, transfer_reason
+
+logger = logging.getLogger(__name__)
+
+VERDICT_DEADLINE_S = 6.2  # an undecided detector is asked for its last word then (DESIGN 6: within 6.5 s)
+TRANSFER_DEADLINE_S = 30.0  # an accepted transfer whose end is not told: our leg is released
+SETTLE_S = 3.0  # a BYE may overtake the answer to the REFER
+BYE_DEADLINE_S = 4.0  # the BYE is repeated in the background longer than anyone waits for its answer
+
+
+class Verdict(Protocol):
+    """What an answering machine detector says; `amd.verdict.Verdict` is one."""
+
+    @property
+    def label(self) -> str: ...
+
+    @property
+    def cause(self) -> str: ...
+
+    @property
+    def decision_ms(self) -> int: ...
+
+
+class AudioListener(Protocol):
+    """An answering machine detector; `amd.detector.Detector` is one.
+
+    `feed` gets one 20 ms frame of 160 mu-law bytes on every tick from the answer on, None where none arrived.
+    """
+
+    def feed(self, frame: bytes | None, /) -> Verdict | None: ...
+
+    def finish(self) -> Verdict: ...
+
+
+class CallObserver(Protocol):
+    """Hears of the call as it goes, on the loop; must not block."""
+
+    def on_dialing(self) -> None: ...
+
+    def on_ringing(self) -> None: ...
+
+    def on_answered(self) -> None: ...
+
+    def on_verdict(self, verdict: Verdict) -> None: ...
+
+    def on_transferring(self) -> None: ...
+
+    def on_transferred(self) -> None: ...
+
+
+class SilentObserver:
+    """An observer that does nothing; a base for those that want some of the events."""
+
+    def on_dialing(self) -> None:
+        pass
+
+    def on_ringing(self) -> None:
+        pass
+
+    def on_answered(self) -> None:
+        pass
+
+    def on_verdict(self, verdict: Verdict) -> None:
+        pass
+
+    def on_transferring(self) -> None:
+        pass
+
+    def on_transferred(self) -> None:
+        pass
+
+
+@dataclass(frozen=True, slots=True)
+class CallPlan:
+    """What to do with one number. `hold_s`: stay that long on the answered call before transfer or BYE."""
+
+    account: SipAccount
+    number: str
+    ring_timeout_s: float = 30.0
+    transfer_to: str | None = None
+    hold_s: float | None = None
+    max_call_s: float = 180.0
+    transfer_timeout_s: float = TRANSFER_DEADLINE_S
+    caller_name: str | None = None
+    caller_number: str | None = None
+    caller_private: bool = False
+    results: ResultTable = field(default_factory=lambda: DEFAULT_TABLE)
+
+
+async def place_call(
+    agent: UserAgent,
+    plan: CallPlan,
+    *,
+    detector: AudioListener | None = None,
+    observer: CallObserver | None = None,
+    cancel: asyncio.Event | None = None,
+) -> CallReport:
+    """Make one call and see it through.
+
+    A person (HUMAN, NOTSURE, or no detector) is transferred to `plan.transfer_to`, if given; a machine is hung
+    up on. `cancel`, set before the answer, gives up; an answered call finishes.
+    """
+    run = _CallRun(agent, plan, detector, observer or SilentObserver())
+    watcher = asyncio.create_task(run.watch(cancel)) if cancel is not None else None
+    try:
+        await run.execute()
+    except Exception:
+        logger.exception("call to %s failed inside the dialer", plan.number)
+        run.report.reason = "internal error"
+    finally:
+        if watcher is not None:
+            watcher.cancel()
+        run.close()
+    return run.report
+
+
+class _CallRun:
+    """One call under way: hears the SIP call and the audio, and decides."""
+
+    def __init__(
+        self, agent: UserAgent, plan: CallPlan, detector: AudioListener | None, observer: CallObserver
+    ) -> None:
+        self.report = CallReport(number=plan.number)
+        self._agent = agent
+        self._plan = plan
+        self._detector = detector
+        self._observer = observer
+        self._loop = asyncio.get_running_loop()
+        self._changed = asyncio.Event()
+        self._call: OutboundCall | None = None
+        self._media: RtpSession | None = None
+        self._verdict: Verdict | None = None
+        self._transfer: Transfer | None = None
+        self._stopped = False
+        self._started = self._loop.time()
+        self._deadline = self._started + plan.max_call_s
+
+    # --- the story -------------------------------------------------------------------------------
+
+    async def execute(self) -> None:
+        registration = self._agent.registrations.get(self._plan.account)
+        self.report.registered = (
+            registration is not None and registration.state is RegistrationState.REGISTERED
+        )
+        self.report.started_at = datetime.now(UTC)
+        if not await self._dial():
+            return
+        assert self._call is not None
+        answered = await self._await_answer(self._call)
+        if answered:
+            await self._talk(self._call)
+            await self._hang_up(self._call)
+        self._conclude(self._call, answered)
+
+    async def _dial(self) -> bool:
+        plan = self._plan
+        self._observer.on_dialing()
+        caller = CallerIdentity(plan.caller_name, plan.caller_number, plan.caller_private)
+        try:
+            destination = await self._agent.destination_of(plan.account)
+            self._media = self._agent.open_media(destination)
+            self._media.listener = self._hear
+            self._call = await self._agent.invite(
+                plan.account, plan.number, self, caller=caller, media=self._media
+            )
+        except ValueError:
+            self._fail(CallResult.UNKNOWN, "the number can't be dialed", EndedBy.REJECTED)
+            return False
+        except OSError as error:
+            reason = error.strerror or str(error)
+            self._fail(CallResult.SERVICE_TEMPORARY_UNAVAILABLE, reason, EndedBy.TIMEOUT)
+            return False
+        self.report.call_id = self._call.call_id
+        return True
+
+    async def _await_answer(self, call: OutboundCall) -> bool:
+        """Ring until answered, rejected, out of time or stopped. True: there is someone to talk to."""
+        ring_until = min(self._started + self._plan.ring_timeout_s, self._deadline)
+        await self._until(lambda: call.state is not CallState.CALLING or self._stopped, ring_until)
+        if call.state is CallState.CALLING:
+            call.cancel()
+            # Bounded by timer B before, and by 64*T1 after the CANCEL (RFC 3261 section 9.1).
+            await self._until(lambda: call.state is CallState.ENDED, self._loop.time() + 70)
+        return self.report.answered_at is not None
+
+    async def _talk(self, call: OutboundCall) -> None:
+        verdict = await self._listen(call)
+        if verdict is not None and verdict.label == "MACHINE":
+            self.report.result = CallResult.AMD
+            return
+        if self._plan.hold_s:
+            await self._until(lambda: self._is_over(call), self._loop.time() + self._plan.hold_s)
+        if self._plan.transfer_to is not None and call.state is CallState.ANSWERED:
+            await self._transfer_call(call, self._plan.transfer_to)
+
+    async def _listen(self, call: OutboundCall) -> Verdict | None:
+        if self._detector is None:
+            return None
+        await self._until(
+            lambda: self._verdict is not None or self._is_over(call), self._loop.time() + VERDICT_DEADLINE_S
+        )
+        if self._verdict is None:
+            self._decide(self._detector.finish())
+        return self._verdict
+
+    async def _transfer_call(self, call: OutboundCall, target: str) -> None:
+        self._observer.on_transferring()
+        self._transfer = transfer = call.refer(target)
+        until = self._loop.time() + self._plan.transfer_timeout_s
+        await self._until(lambda: transfer.settled or self._is_over(call), until)
+        if transfer.state is TransferState.PENDING and self._is_over(call):
+            await self._until(
+                lambda: transfer.state is not TransferState.PENDING, self._loop.time() + SETTLE_S
+            )
+        if transfer.state in (TransferState.ACCEPTED, TransferState.SUCCEEDED):
+            self.report.transferred_at = datetime.now(UTC)
+            self._observer.on_transferred()
+
+    async def _hang_up(self, call: OutboundCall) -> None:
+        call.hang_up()
+        await self._until(
+            lambda: call.state is CallState.ENDED, self._loop.time() + BYE_DEADLINE_S, hard=False
+        )
+
+    # --- what the call says (CallListener) ----------------------------------------------------------
+
+    def on_ringing(self, code: int) -> None:
+        if self.report.ringing_ms is None:
+            self.report.ringing_ms = self._elapsed_ms()
+            self._observer.on_ringing()
+
+    def on_answered(self) -> None:
+        self.report.answered_ms = self._elapsed_ms()
+        self.report.answered_at = datetime.now(UTC)
+        self.report.answered_monotonic = self._loop.time()
+        self._observer.on_answered()
+        self._changed.set()
+
+    def on_transfer(self, transfer: Transfer) -> None:
+        self._changed.set()
+
+    def on_ended(self, ending: CallEnding) -> None:
+        self.report.ended_at = datetime.now(UTC)
+        self.report.duration_ms = self._elapsed_ms()
+        self._changed.set()
+
+    def _hear(self, frame: bytes | None) -> None:
+        """Every 20 ms from the answer on, with or without audio."""
+        if self._detector is None or self._verdict is not None:
+            return
+        verdict = self._detector.feed(frame)
+        if verdict is not None:
+            self._decide(verdict)
+
+    def _decide(self, verdict: Verdict) -> None:
+        self._verdict = verdict
+        self.report.amd = AmdReport(str(verdict.label), verdict.cause, verdict.decision_ms)
+        self._observer.on_verdict(verdict)
+        self._changed.set()
+
+    # --- waiting and concluding -----------------------------------------------------------------------
+
+    async def watch(self, cancel: asyncio.Event) -> None:
+        await cancel.wait()
+        self._stopped = True
+        self._changed.set()
+
+    async def _until(self, reached: Callable[[], bool], deadline: float, *, hard: bool = True) -> None:
+        """Wait for something to become true, until `deadline`, and with `hard` the call's own at most."""
+        answered = self.report.answered_at is not None
+        end = min(deadline, self._deadline) if hard and answered else deadline
+        while not reached():
+            left = end - self._loop.time()
+            if left <= 0:
+                return
+            self._changed.clear()
+            try:
+                await asyncio.wait_for(self._changed.wait(), left)
+            except TimeoutError:
+                return
+
+    def _is_over(self, call: OutboundCall) -> bool:
+        return call.state in (CallState.ENDING, CallState.ENDED)
+
+    def _conclude(self, call: OutboundCall, answered: bool) -> None:
+        report = self.report
+        ending = call.ending or CallEnding(EndedBy.LOCAL if answered else EndedBy.TIMEOUT, call.answer_code)
+        report.ended_by = ending.by
+        report.sip_code = 200 if answered and ending.code is None else ending.code
+        report.q850_cause = ending.cause
+        report.reason = ending.text
+        if self._transfer is not None:
+            report.transfer = TransferReport.of(self._transfer)
+        if not answered:
+            report.result = self._unanswered_result(ending)
+        elif report.result is CallResult.UNKNOWN:
+            report.result = self._answered_result()
+        if self._stopped and not answered and ending.by is EndedBy.CANCELLED:
+            report.reason = "stopped"
+        elif answered and report.reason is None:
+            report.reason = self._answered_reason(ending, report.result)
+
+    def _unanswered_result(self, ending: CallEnding) -> CallResult:
+        if ending.by is EndedBy.CANCELLED:
+            return CallResult.FAILED
+        return map_result(ending.code, ending.cause, self._plan.results)
+
+    def _answered_result(self) -> CallResult:
+        if self._plan.transfer_to is None:
+            return CallResult.ANSWERED
+        transferred = self._transfer is not None and self._transfer.state in (
+            TransferState.ACCEPTED,
+            TransferState.SUCCEEDED,
+        )
+        return CallResult.SUCCESS if transferred else CallResult.FAILED
+
+    def _answered_reason(self, ending: CallEnding, result: CallResult) -> str | None:
+        if self._transfer is not None:
+            return transfer_reason(self._transfer)
+        if result is CallResult.FAILED and ending.by is EndedBy.REMOTE:
+            return "hung up before the transfer"
+        return self._verdict.cause if result is CallResult.AMD and self._verdict else None
+
+    def _fail(self, result: CallResult, reason: str, by: EndedBy) -> None:
+        self.report.result, self.report.reason, self.report.ended_by = result, reason, by
+        self.report.ended_at = datetime.now(UTC)
+        self.report.duration_ms = self._elapsed_ms()
+
+    def _elapsed_ms(self) -> int:
+        return round((self._loop.time() - self._started) * 1000)
+
+    def close(self) -> None:
+        """Whatever happened: no call, no socket stays."""
+        if self._call is not None:
+            self._call.hang_up()
+        if self._media is not None:
+            stream = self._media.stream
+            self.report.audio_frames = stream.audio_frames
+            self.report.early_media_frames = stream.early_frames
+            answered = self.report.answered_monotonic
+            if stream.first_audio_at is not None and answered is not None:
+                self.report.first_audio_ms = max(0, round((stream.first_audio_at - answered) * 1000))
+            if self._call is None or self._call.state is CallState.ENDED:
+                self._media.close()
+        if self.report.ended_at is None:
+            self.report.ended_at = datetime.now(UTC)
+            self.report.duration_ms = self._elapsed_ms()

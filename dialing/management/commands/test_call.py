@@ -1,0 +1,83 @@
+"""`manage.py test_call NUMBER --registrar HOST:PORT`: one call, to check a trunk. No database, no broker."""
+
+import asyncio
+import json
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from dialing.call_report import CallReport
+from dialing.trunk_check import TrunkCheck, TrunkCheckRun, check_of
+
+EXIT_WRONG_ARGUMENTS = 2
+
+
+class Command(BaseCommand):
+    help = "Make one call through a SIP trunk and print what became of it; the last line is a JSON object."
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("number", help="the number to call, or a SIP URI")
+        parser.add_argument("--registrar", required=True, metavar="HOST:PORT")
+        parser.add_argument("--transport", choices=("udp", "tcp", "tls"), default="udp")
+        parser.add_argument("--user", help="extension of the dialer port")
+        parser.add_argument("--password")
+        parser.add_argument("--no-register", action="store_true", help="call without registering first")
+        parser.add_argument("--ring-timeout", type=float, default=30.0, metavar="S")
+        parser.add_argument(
+            "--hold", type=float, metavar="S", help="stay on the answered call so many seconds"
+        )
+        parser.add_argument("--amd", action="store_true", help="hang up on an answering machine")
+        parser.add_argument("--transfer", metavar="PILOT", help="transfer the person to this number")
+        parser.add_argument("--json", action="store_true", help="print the JSON object only")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            check = check_of(
+                options["number"],
+                options["registrar"],
+                transport=options["transport"],
+                user=options["user"],
+                password=options["password"],
+                register=not options["no_register"],
+                ring_timeout=options["ring_timeout"],
+                hold=options["hold"],
+                amd=options["amd"],
+                transfer=options["transfer"],
+            )
+        except ValueError as error:
+            raise CommandError(str(error), returncode=EXIT_WRONG_ARGUMENTS) from None
+        code = asyncio.run(self._run(check, only_json=options["json"]))
+        if code:
+            sys.exit(code)
+
+    async def _run(self, check: TrunkCheck, *, only_json: bool) -> int:
+        run = TrunkCheckRun(check)
+        report, code = await run.call()
+        if not only_json:
+            for line in _story(report):
+                self.stdout.write(line)
+        self.stdout.write(json.dumps(report.as_json()))
+        self.stdout.flush()
+        await run.finish()
+        return code
+
+
+def _story(report: CallReport) -> list[str]:
+    """The call for people, one line a step."""
+    lines = [f"registered: {'yes' if report.registered else 'no'}"]
+    if report.ringing_ms is not None:
+        lines.append(f"ringing after {report.ringing_ms} ms")
+    if report.answered_ms is not None:
+        lines.append(f"answered after {report.answered_ms} ms, {report.audio_frames} packets of audio heard")
+    if report.amd is not None:
+        lines.append(f"{report.amd.verdict} after {report.amd.decision_ms} ms: {report.amd.cause}")
+    if report.transfer is not None:
+        lines.append(f"transfer: {report.transfer.accepted_code}, then {report.transfer.final_code}")
+    why = f" ({report.reason})" if report.reason else ""
+    lines.append(
+        f"{report.result}{why}, SIP {report.sip_code}, Q.850 {report.q850_cause}, ended by {report.ended_by}"
+    )
+    return lines

@@ -1,0 +1,116 @@
+"""One call without database or broker, to see whether a trunk works: what `manage.py test_call` does."""
+
+import asyncio
+import contextlib
+import signal
+import ssl
+from dataclasses import dataclass
+
+from amd.detector import Detector
+from telephony.results import CallResult, map_result
+from telephony.sip.account import SipAccount, default_port
+from telephony.sip.call import EndedBy
+from telephony.sip.grammar import parse_host_port
+from telephony.sip.invite import target_uri
+from telephony.sip.user_agent import RegistrationFailed, UserAgent
+
+from .call import CallPlan, place_call
+from .call_report import CallReport
+
+EXIT_DONE, EXIT_NOT_REGISTERED = 0, 3
+AFTERCARE_S = 1.0  # the peer may repeat its last message: it is still answered
+
+
+@dataclass(frozen=True, slots=True)
+class TrunkCheck:
+    """The arguments of `test_call`, checked."""
+
+    account: SipAccount
+    plan: CallPlan
+    register: bool
+    amd: bool
+
+
+def check_of(
+    number: str,
+    registrar: str,
+    *,
+    transport: str = "udp",
+    user: str | None = None,
+    password: str | None = None,
+    register: bool = True,
+    ring_timeout: float = 30.0,
+    hold: float | None = None,
+    amd: bool = False,
+    transfer: str | None = None,
+) -> TrunkCheck:
+    """Check the arguments; ValueError says in a sentence what is wrong with which."""
+    try:
+        host, port = parse_host_port(registrar)
+    except ValueError:
+        raise ValueError(f"--registrar {registrar!r} is not HOST or HOST:PORT") from None
+    if ring_timeout <= 0 or (hold is not None and hold < 0):
+        raise ValueError("--ring-timeout must be above 0 and --hold not below")
+    if register and (user is None or password is None):
+        raise ValueError("--user and --password are needed to register; --no-register calls without")
+    account = SipAccount(
+        username=user or "dialer",
+        password=password or "",
+        registrar_host=host.strip("[]"),
+        registrar_port=port or default_port(transport),
+        transport=transport,
+    )
+    for name, value in (("NUMBER", number), ("--transfer", transfer)):
+        try:
+            target_uri(account, value) if value is not None else None
+        except ValueError:
+            raise ValueError(f"{name} {value!r} can't be dialed: give digits or a SIP URI") from None
+    plan = CallPlan(
+        account=account,
+        number=number,
+        ring_timeout_s=ring_timeout,
+        hold_s=hold,
+        transfer_to=transfer,
+        max_call_s=ring_timeout + (hold or 0) + 180,
+    )
+    return TrunkCheck(account=account, plan=plan, register=register, amd=amd)
+
+
+class TrunkCheckRun:
+    """Registers, calls, reports. `report` is complete when `call` returns; then comes `finish`."""
+
+    def __init__(self, check: TrunkCheck) -> None:
+        self._check = check
+        self._agent = UserAgent(
+            tls=ssl.create_default_context() if check.account.transport == "tls" else None
+        )
+
+    async def call(self) -> tuple[CallReport, int]:
+        """The report and the exit code: 0 for any outcome of the call, 3 when registering failed."""
+        check = self._check
+        await self._agent.start()
+        if check.register:
+            try:
+                await self._agent.register(check.account)
+            except RegistrationFailed as failure:
+                return _not_registered(check, failure), EXIT_NOT_REGISTERED
+        cancel = asyncio.Event()
+        with contextlib.suppress(NotImplementedError, RuntimeError):
+            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, cancel.set)
+        detector = Detector() if check.amd else None
+        return await place_call(self._agent, check.plan, detector=detector, cancel=cancel), EXIT_DONE
+
+    async def finish(self) -> None:
+        """Answer what still comes for about a second, un-register, close."""
+        await asyncio.sleep(AFTERCARE_S)
+        await self._agent.stop()
+
+
+def _not_registered(check: TrunkCheck, failure: RegistrationFailed) -> CallReport:
+    return CallReport(
+        number=check.plan.number,
+        result=map_result(failure.code, None) if failure.code else CallResult.SERVICE_TEMPORARY_UNAVAILABLE,
+        sip_code=failure.code,
+        reason=f"registration failed: {failure.reason}",
+        ended_by=EndedBy.REJECTED if failure.code else EndedBy.TIMEOUT,
+    )

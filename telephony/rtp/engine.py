@@ -1,0 +1,134 @@
+"""The media shell: the sockets of all calls, served by one 20 ms tick."""
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Callable
+
+from .stream import RtpStream
+
+logger = logging.getLogger(__name__)
+
+TICK_S = 0.02
+MAX_CATCH_UP = 10  # ticks made up for after a stall; beyond that the time is skipped
+MAX_DATAGRAMS_A_TICK = 50  # for each call: a flood on one port must not stop the others
+FrameListener = Callable[[bytes | None], None]
+
+
+class RtpSession:
+    """One call's RTP socket. `listener` gets a frame or None every 20 ms from the answer on."""
+
+    def __init__(self, engine: "RtpEngine", sock: socket.socket) -> None:
+        self.stream = RtpStream()
+        self.listener: FrameListener | None = None
+        self._engine = engine
+        self._sock = sock
+        self.host: str = sock.getsockname()[0]
+        self.port: int = sock.getsockname()[1]
+
+    def negotiate(self, host: str, port: int, payload_type: int, event_type: int | None) -> None:
+        self.stream.negotiate((host, port), payload_type, event_type)
+
+    def hold(self, on_hold: bool) -> None:
+        self.stream.on_hold = on_hold
+
+    def answer(self) -> None:
+        self.stream.answer()
+
+    def tick(self, now: float) -> None:
+        """Drain the socket, send 20 ms, hand out 20 ms."""
+        stream = self.stream
+        try:
+            for _ in range(MAX_DATAGRAMS_A_TICK):
+                data, source = self._sock.recvfrom(2048)
+                stream.receive(data, source[:2], now)
+        except OSError:
+            pass  # nothing more to read
+        packet = stream.next_packet()
+        if packet is not None and stream.remote is not None:
+            with contextlib.suppress(
+                OSError
+            ):  # a full buffer or a closed port loses this packet, as a network may
+                self._sock.sendto(packet, stream.remote)
+        if stream.answered:
+            frame = stream.next_frame()
+            if self.listener is not None:
+                self.listener(frame)
+
+    def close(self) -> None:
+        self.listener = None
+        self._engine.forget(self)
+        self._sock.close()
+
+
+class RtpEngine:
+    """Opens sessions and ticks them; idle while there is none."""
+
+    def __init__(self, host: str = "127.0.0.1") -> None:
+        self.host = host
+        self._sessions: set[RtpSession] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._next_tick = 0.0
+
+    @property
+    def open_sessions(self) -> int:
+        return len(self._sessions)
+
+    def open(self, host: str | None = None) -> RtpSession:
+        """A new session on an even port (RFC 3550 section 11); OSError when the system has none left."""
+        session = RtpSession(self, _even_port_socket(host or self.host))
+        self._sessions.add(session)
+        if self._timer is None:
+            loop = asyncio.get_running_loop()
+            self._next_tick = loop.time() + TICK_S
+            self._timer = loop.call_at(self._next_tick, self._tick)
+        return session
+
+    def forget(self, session: RtpSession) -> None:
+        self._sessions.discard(session)
+        if not self._sessions and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def close(self) -> None:
+        for session in list(self._sessions):
+            session.close()
+
+    def _tick(self) -> None:
+        loop = asyncio.get_running_loop()
+        for _ in range(MAX_CATCH_UP):
+            now = loop.time()
+            for session in list(self._sessions):
+                self._tick_one(session, now)
+            self._next_tick += TICK_S
+            if self._next_tick > loop.time():
+                break
+        else:
+            self._next_tick = loop.time() + TICK_S
+        if self._timer is not None:  # a listener may have closed the last session
+            self._timer = loop.call_at(self._next_tick, self._tick)
+
+    def _tick_one(self, session: RtpSession, now: float) -> None:
+        try:
+            session.tick(now)
+        except Exception:
+            logger.exception("the audio of one call failed; the others go on")
+            session.listener = None
+
+
+def _even_port_socket(host: str) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    spare: list[socket.socket] = []
+    try:
+        for _ in range(32):
+            sock = socket.socket(family, socket.SOCK_DGRAM)
+            spare.append(sock)
+            sock.setblocking(False)
+            sock.bind((host, 0))
+            if sock.getsockname()[1] % 2 == 0:
+                return spare.pop()
+        return spare.pop()
+    finally:
+        for sock in spare:
+            sock.close()

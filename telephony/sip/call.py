@@ -1,0 +1,371 @@
+"""One outbound call: INVITE, its dialog and its end (RFC 3261 sections 9, 13, 14 and 15).
+
+No I/O: it talks to the transaction layer and to a `CallMedia`, and tells a `CallListener` what happens.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from sipmessage import URI, Request, Response
+
+from .dialog import Dialog
+from .digest import DigestSession
+from .exchange import Exchange, Ignore
+from .invite import CallSetup, invite_request, target_uri
+from .message import Envelope, Reason, new_call_id, new_tag
+from .offer_answer import AudioNegotiation, CallMedia
+from .peer_requests import PeerRequests
+from .transaction import T1
+from .transaction_layer import Failure, ServerTransaction, Timer, TransactionLayer, cancel_of
+from .transfer import Transfer
+from .transport import Destination
+
+logger = logging.getLogger(__name__)
+
+
+class CallState(StrEnum):
+    IDLE = "idle"
+    CALLING = "calling"
+    ANSWERED = "answered"
+    ENDING = "ending"
+    ENDED = "ended"
+
+
+class EndedBy(StrEnum):
+    """Who ended the call: our BYE, their BYE, a final rejection, our CANCEL, or silence."""
+
+    LOCAL = "local"
+    REMOTE = "remote"
+    REJECTED = "rejected"
+    CANCELLED = "cancelled"
+    TIMEOUT = "timeout"
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnding:
+    by: EndedBy
+    code: int | None = None
+    cause: int | None = None
+    text: str | None = None
+
+
+class CallListener(Protocol):
+    """What the call's owner hears, on the loop; it must not block."""
+
+    def on_ringing(self, code: int) -> None: ...
+
+    def on_answered(self) -> None: ...
+
+    def on_transfer(self, transfer: Transfer) -> None: ...
+
+    def on_ended(self, ending: CallEnding) -> None: ...
+
+
+Resolve = Callable[[URI, Destination, Callable[[Destination], None]], None]
+
+
+class OutboundCall:
+    """A call we make. `ending` is set when it is over."""
+
+    def __init__(
+        self,
+        layer: TransactionLayer,
+        setup: CallSetup,
+        media: CallMedia,
+        listener: CallListener,
+        *,
+        resolve: Resolve | None = None,
+        on_ended: Callable[["OutboundCall"], None] = lambda _: None,
+    ) -> None:
+        self.layer = layer
+        self.setup = setup
+        self.listener = listener
+        self.state = CallState.IDLE
+        self.call_id = new_call_id()
+        self.local_tag = new_tag()
+        self.audio = AudioNegotiation(media)
+        self.dialog: Dialog | None = None
+        self.transfer: Transfer | None = None
+        self.ending: CallEnding | None = None
+        self.answer_code: int | None = None
+        self.provisional = False
+        self.cancelled = False
+        self.remote_ending: CallEnding | None = None
+        self._resolve = resolve
+        self._on_ended = on_ended
+        self._digest = DigestSession(setup.account.credentials_user, setup.account.password)
+        self._cseq = 0
+        self._invite: Exchange | None = None
+        self._hop = setup.destination
+        self._acks: dict[str, tuple[Request, Destination]] = {}
+        self._cancel_sent = False
+        self._timer: Timer | None = None
+        self._peer = PeerRequests(self)
+
+    # --- what the owner asks for -------------------------------------------------------------
+
+    def start(self) -> None:
+        """Send the INVITE."""
+        self.state = CallState.CALLING
+        request = self._invite_request()
+        self._invite = Exchange(
+            self.layer,
+            request,
+            self.setup.destination,
+            self,
+            digest=self._digest,
+            next_cseq=self._next_cseq,
+        )
+        self._invite.send()
+
+    def cancel(self) -> None:
+        """Give up before the answer. The CANCEL waits for a first provisional response (section 9.1)."""
+        if self.state is not CallState.CALLING or self.cancelled:
+            return
+        self.cancelled = True
+        if self.provisional:
+            self._send_cancel()
+
+    def hang_up(self) -> None:
+        """End the call: BYE after the answer, CANCEL before."""
+        if self.state is CallState.CALLING:
+            self.cancel()
+        elif self.state is CallState.ANSWERED:
+            self.state = CallState.ENDING
+            self.audio.close()
+            self._send_bye()
+
+    def refer(self, target: str) -> Transfer:
+        """Blind transfer of the answered call to a number of the account's domain, or a SIP URI."""
+        if self.state is not CallState.ANSWERED or self.dialog is None:
+            raise ValueError("only an answered call can be transferred")
+        uri = target_uri(self.setup.account, target)
+        self.transfer = Transfer(target=target, started_at=self.layer.scheduler.time())
+        request = self.request("REFER")
+        request.headers.set("Refer-To", f"<{uri}>")
+        request.headers.set("Referred-By", f"<{self.setup.account.aor}>")  # RFC 3892
+        self.send_in_dialog(request, _ReferHandler(self))
+        return self.transfer
+
+    def abandon(self) -> None:
+        """Stop all timers and media at once, when the user agent closes."""
+        self._finish(CallEnding(EndedBy.LOCAL, text="user agent closed"))
+
+    # --- responses to the INVITE ----------------------------------------------------------------
+
+    def on_response(self, response: Envelope) -> None:
+        message = response.message
+        assert isinstance(message, Response)
+        if message.code < 200:
+            self._progress(response, message)
+        elif message.code < 300:
+            self._success(response, message)
+        else:
+            self._rejected(message)
+
+    def on_failure(self, failure: Failure, text: str) -> None:
+        if self.state is CallState.CALLING:
+            self._finish(CallEnding(EndedBy.TIMEOUT, text=text))
+
+    def _progress(self, response: Envelope, message: Response) -> None:
+        first, self.provisional = not self.provisional, True
+        if self.state is not CallState.CALLING:
+            return
+        if first and self.cancelled:
+            self._send_cancel()
+        if message.code > 100 and message.body:
+            self.audio.take_early_answer(response)
+        if message.code > 100:
+            self.listener.on_ringing(message.code)
+
+    def _success(self, response: Envelope, message: Response) -> None:
+        tag = response.to_tag or ""
+        if tag in self._acks:
+            ack, hop = self._acks[tag]  # a retransmission: the same ACK again (RFC 6026, section 13.2.2.4)
+            self.layer.send(ack, hop)
+            return
+        assert self._invite is not None
+        dialog = Dialog.from_response(self._invite.sent, response)
+        self._resolved(dialog.next_hop(), lambda hop: self._acknowledge(dialog, response, message, hop))
+
+    def _acknowledge(self, dialog: Dialog, response: Envelope, message: Response, hop: Destination) -> None:
+        assert self._invite is not None
+        if dialog.remote_tag in self._acks:
+            return  # retransmitted while its host name was looked up
+        ack = dialog.request("ACK", cseq=response.cseq)
+        for name in ("Authorization", "Proxy-Authorization"):
+            values = self._invite.sent.headers.getlist(name)
+            if values:
+                ack.headers.setlist(name, list(values))
+        self._acks[dialog.remote_tag] = (self.layer.send_ack(ack, hop), hop)
+        if self.dialog is not None or self.state is not CallState.CALLING:
+            # A second branch answered, or we had given up: end that dialog (section 13.2.2.4).
+            self._end_extra_dialog(dialog, hop)
+            return
+        self.dialog, self._hop, self.answer_code = dialog, hop, message.code
+        self._cseq = dialog.local_cseq
+        if self.cancelled:
+            self.state = CallState.ENDING
+            self.remote_ending = CallEnding(EndedBy.CANCELLED, message.code, text="answered after our CANCEL")
+            self.audio.close()
+            self._send_bye()
+            return
+        self.state = CallState.ANSWERED
+        if not self.audio.take_answer(response):
+            logger.warning("call %s: answer without usable audio, hanging up", self.call_id)
+            self.remote_ending = CallEnding(EndedBy.LOCAL, 488, text="answer without usable audio")
+            self.hang_up()
+            return
+        self._stop_timer()
+        self.listener.on_answered()
+
+    def _end_extra_dialog(self, dialog: Dialog, hop: Destination) -> None:
+        bye = self._dress(dialog.request("BYE"))
+        Exchange(
+            self.layer, bye, hop, Ignore(), digest=self._digest, next_cseq=lambda: _count_up(dialog)
+        ).send()
+
+    def _rejected(self, message: Response) -> None:
+        if self.state is not CallState.CALLING:
+            return
+        reason = Reason.of(message)
+        by = EndedBy.CANCELLED if self.cancelled and message.code == 487 else EndedBy.REJECTED
+        self._finish(CallEnding(by, message.code, reason.cause, reason.text or message.phrase or None))
+
+    # --- within the dialog ------------------------------------------------------------------------
+
+    def matches(self, request: Envelope) -> bool:
+        return self.dialog is not None and self.dialog.matches(request)
+
+    def on_request(self, transaction: ServerTransaction) -> None:
+        """A request of the peer in this call's dialog."""
+        self._peer.receive(transaction)
+
+    def on_ack(self, ack: Envelope) -> None:
+        self._peer.receive_ack(ack)
+
+    def request(self, method: str) -> Request:
+        """A new request of the dialog, with Contact and identification."""
+        assert self.dialog is not None
+        return self._dress(self.dialog.request(method))
+
+    def send_in_dialog(self, request: Request, handler: "Ignore | _ReferHandler | _ByeHandler") -> None:
+        dialog = self.dialog
+        assert dialog is not None
+        exchange = Exchange(
+            self.layer, request, self._hop, handler, digest=self._digest, next_cseq=lambda: _count_up(dialog)
+        )
+        exchange.send()
+
+    def target_moved(self) -> None:
+        """The peer gave another Contact: later requests go there."""
+        assert self.dialog is not None
+
+        def moved(hop: Destination) -> None:
+            self._hop = hop
+
+        self._resolved(self.dialog.next_hop(), moved)
+
+    def peer_hung_up(self, reason: Reason) -> None:
+        """BYE from the peer."""
+        if self.state is CallState.ENDING:
+            self.bye_done()  # both hung up: ours was first, its answer is not waited for
+            return
+        self._finish(CallEnding(EndedBy.REMOTE, self.answer_code, reason.cause, reason.text))
+
+    def _send_bye(self) -> None:
+        self.send_in_dialog(self.request("BYE"), _ByeHandler(self))
+
+    def bye_done(self) -> None:
+        """Our BYE was answered, or never will be."""
+        self._finish(self.remote_ending or CallEnding(EndedBy.LOCAL, self.answer_code))
+
+    # --- the pieces --------------------------------------------------------------------------------
+
+    def _send_cancel(self) -> None:
+        if self._cancel_sent or self._invite is None or self._invite.transaction is None:
+            return
+        self._cancel_sent = True
+        invite = self._invite.transaction
+        self.layer.send_request(cancel_of(invite.request), invite.destination, Ignore(), branch=invite.key[0])
+        # Section 9.1: without a final response 64*T1 later, the INVITE counts as cancelled.
+        self._timer = self.layer.scheduler.call_later(64 * T1, self.layer.guarded, self._cancel_unanswered)
+
+    def _cancel_unanswered(self) -> None:
+        if self.state is CallState.CALLING:
+            self._finish(CallEnding(EndedBy.CANCELLED, text="no response to our CANCEL"))
+
+    def _finish(self, ending: CallEnding) -> None:
+        if self.state is CallState.ENDED:
+            return
+        self.state = CallState.ENDED
+        self.ending = ending
+        self._stop_timer()
+        self.audio.close()
+        self._on_ended(self)
+        self.listener.on_ended(ending)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _next_cseq(self) -> int:
+        self._cseq += 1
+        return self._cseq
+
+    def _resolved(self, uri: URI, then: Callable[[Destination], None]) -> None:
+        if self._resolve is None:
+            then(self.setup.destination)
+        else:
+            self._resolve(uri, self.setup.destination, then)
+
+    def _invite_request(self) -> Request:
+        offer = self.audio.offer()
+        return self._dress(invite_request(self.setup, self.call_id, self.local_tag, self._next_cseq(), offer))
+
+    def _dress(self, request: Request) -> Request:
+        if request.method in ("INVITE", "REFER", "UPDATE"):
+            request.headers.set("Contact", f"<{self.setup.contact}>")
+        if self.setup.user_agent:
+            request.headers.set("User-Agent", self.setup.user_agent)
+        return request
+
+
+class _ReferHandler:
+    def __init__(self, call: OutboundCall) -> None:
+        self._call = call
+
+    def on_response(self, response: Envelope) -> None:
+        transfer = self._call.transfer
+        if transfer is not None:
+            transfer.take_response(response, self._call.layer.scheduler.time())
+            self._call.listener.on_transfer(transfer)
+
+    def on_failure(self, failure: Failure, text: str) -> None:
+        transfer = self._call.transfer
+        if transfer is not None:
+            transfer.take_failure(
+                408 if failure is Failure.TIMEOUT else 503, self._call.layer.scheduler.time()
+            )
+            self._call.listener.on_transfer(transfer)
+
+
+class _ByeHandler:
+    def __init__(self, call: OutboundCall) -> None:
+        self._call = call
+
+    def on_response(self, response: Envelope) -> None:
+        if isinstance(response.message, Response) and response.message.code >= 200:
+            self._call.bye_done()
+
+    def on_failure(self, failure: Failure, text: str) -> None:
+        self._call.bye_done()
+
+
+def _count_up(dialog: Dialog) -> int:
+    dialog.local_cseq += 1
+    return dialog.local_cseq

@@ -1,0 +1,85 @@
+"""One request of ours with its answers to challenges (RFC 3261 sections 8.1.3.5 and 22)."""
+
+from collections.abc import Callable
+
+from sipmessage import Request, Response
+
+from .digest import DigestSession
+from .message import Envelope
+from .transaction_layer import ClientTransaction, Failure, ResponseHandler, TransactionLayer
+from .transport import Destination
+
+
+class Exchange:
+    """Sends the request, again with credentials when challenged, and hands on every other response."""
+
+    def __init__(
+        self,
+        layer: TransactionLayer,
+        request: Request,
+        destination: Destination,
+        handler: ResponseHandler,
+        *,
+        digest: DigestSession | None = None,
+        next_cseq: Callable[[], int] | None = None,
+    ) -> None:
+        self._layer = layer
+        self._request = request
+        self._handler = handler
+        self._digest = digest
+        self._next_cseq = next_cseq
+        self._answered: set[tuple[bool, str]] = set()
+        self._stale_retries = 0
+        self.destination = destination
+        self.tries = 0
+        self.transaction: ClientTransaction | None = None
+
+    @property
+    def sent(self) -> Request:
+        """The request as it last went out, with Via and credentials."""
+        assert self.transaction is not None
+        return self.transaction.request
+
+    def send(self) -> None:
+        self.tries += 1
+        if self._digest is not None:
+            self._digest.authorize(self._request)
+        self.transaction = self._layer.send_request(self._request, self.destination, self)
+
+    def on_response(self, response: Envelope) -> None:
+        if not self._answer_challenge(response):
+            self._handler.on_response(response)
+
+    def on_failure(self, failure: Failure, text: str) -> None:
+        self._handler.on_failure(failure, text)
+
+    def _answer_challenge(self, response: Envelope) -> bool:
+        message = response.message
+        if not isinstance(message, Response) or message.code not in (401, 407):
+            return False
+        if self._digest is None or self._next_cseq is None:
+            return False
+        assert self.transaction is not None
+        if self._response_is_old(response):
+            return True
+        if not self._digest.learn(message, answered=self._answered, stale_retries=self._stale_retries):
+            return False
+        self._stale_retries += 1
+        self._request.headers.set("CSeq", f"{self._next_cseq()} {self._request.method}")
+        self.send()
+        return True
+
+    def _response_is_old(self, response: Envelope) -> bool:
+        """A late answer to an earlier try, which was answered already."""
+        assert self.transaction is not None
+        return response.branch != self.transaction.key[0]
+
+
+class Ignore:
+    """A transaction user that expects nothing."""
+
+    def on_response(self, response: Envelope) -> None:
+        pass
+
+    def on_failure(self, failure: Failure, text: str) -> None:
+        pass

@@ -1,0 +1,159 @@
+"""What the peer asks within a call's dialog: BYE, re-INVITE, UPDATE, NOTIFY, OPTIONS, INFO (RFC 3261, 3311)."""
+
+from typing import TYPE_CHECKING
+
+from sipmessage import Request
+
+from .message import ALLOW, Envelope, Reason, make_response
+from .transaction_layer import ServerTransaction
+
+if TYPE_CHECKING:
+    from .call import OutboundCall
+
+KNOWN_METHODS = frozenset(
+    [
+        "INVITE",
+        "ACK",
+        "BYE",
+        "CANCEL",
+        "OPTIONS",
+        "REGISTER",
+        "PRACK",
+        "SUBSCRIBE",
+        "NOTIFY",
+        "PUBLISH",
+        "INFO",
+        "REFER",
+        "MESSAGE",
+        "UPDATE",
+    ]
+)
+
+
+class PeerRequests:
+    """Answers the peer's requests of one call."""
+
+    def __init__(self, call: "OutboundCall") -> None:
+        self._call = call
+        self._reinvite: ServerTransaction | None = None
+        self._awaiting_answer = False
+
+    def receive(self, transaction: ServerTransaction) -> None:
+        request = transaction.request
+        dialog = self._call.dialog
+        assert dialog is not None
+        if not dialog.accept_cseq(request.cseq):
+            transaction.reply(500, "CSeq out of order")
+            return
+        handler = {
+            "BYE": self._bye,
+            "INVITE": self._invite,
+            "UPDATE": self._update,
+            "NOTIFY": self._notify,
+            "OPTIONS": self._options,
+            "INFO": self._info,
+        }.get(request.method)
+        if handler is None:
+            transaction.reply(405 if request.method in KNOWN_METHODS else 501)
+        elif self._call.ending is not None and request.method not in ("BYE", "NOTIFY"):
+            transaction.reply(481)
+        else:
+            handler(transaction)
+
+    def receive_ack(self, ack: Envelope) -> None:
+        """ACK of our 200 to a re-INVITE; it carries the answer when the offer was ours."""
+        pending = self._reinvite
+        if pending is None or pending.request.cseq != ack.cseq:
+            return
+        pending.receive_ack()
+        self._reinvite = None
+        if self._awaiting_answer:
+            self._awaiting_answer = False
+            if not self._call.audio.take_late_answer(ack):
+                self._call.hang_up()
+
+    def _bye(self, transaction: ServerTransaction) -> None:
+        transaction.reply(200)
+        self._call.peer_hung_up(Reason.of(transaction.request.message))
+
+    def _invite(self, transaction: ServerTransaction) -> None:
+        if self._reinvite is not None:
+            # Section 14.2: the last one is not acknowledged yet.
+            transaction.reply(500, headers={"Retry-After": "1"})
+            return
+        request = _request_of(transaction)
+        if request.body:
+            try:
+                body = self._call.audio.take_offer(request)
+            except ValueError:
+                transaction.reply(488)
+                return
+        else:
+            body, self._awaiting_answer = self._call.audio.offer(), True
+        self._moved(transaction)
+        self._reinvite = transaction
+        transaction.on_lost = self._ack_lost
+        self._accept(transaction, body)
+
+    def _ack_lost(self) -> None:
+        """Section 13.3.1.4: no ACK for 64*T1, the session is ended."""
+        self._reinvite = None
+        self._call.hang_up()
+
+    def _update(self, transaction: ServerTransaction) -> None:
+        request = _request_of(transaction)
+        body = b""
+        if request.body:
+            if self._reinvite is not None and self._awaiting_answer:
+                transaction.reply(491)  # our own offer is open (RFC 3311 section 5.2)
+                return
+            try:
+                body = self._call.audio.take_offer(request)
+            except ValueError:
+                transaction.reply(488)
+                return
+        self._moved(transaction)
+        self._accept(transaction, body)
+
+    def _accept(self, transaction: ServerTransaction, body: bytes) -> None:
+        response = make_response(_request_of(transaction), 200)
+        response.headers.set("Contact", f"<{self._call.setup.contact}>")
+        response.headers.set("Supported", "norefersub")
+        records = transaction.request.message.headers.getlist("Record-Route")
+        if records:
+            response.headers.setlist("Record-Route", list(records))
+        if body:
+            response.headers.set("Content-Type", "application/sdp")
+            response.body = body
+        transaction.respond(response)
+
+    def _moved(self, transaction: ServerTransaction) -> None:
+        assert self._call.dialog is not None
+        before = self._call.dialog.remote_target
+        self._call.dialog.refresh_target(transaction.request)
+        if self._call.dialog.remote_target != before:
+            self._call.target_moved()
+
+    def _notify(self, transaction: ServerTransaction) -> None:
+        event = (transaction.request.header("Event") or "").partition(";")[0].strip().lower()
+        transfer = self._call.transfer
+        if event != "refer":
+            transaction.reply(489, headers={"Allow-Events": "refer"})
+        elif transfer is None:
+            transaction.reply(481, "Subscription Does Not Exist")
+        else:
+            transaction.reply(200)
+            transfer.take_notify(transaction.request, self._call.layer.scheduler.time())
+            self._call.listener.on_transfer(transfer)
+
+    def _options(self, transaction: ServerTransaction) -> None:
+        transaction.reply(200, headers={"Allow": ALLOW, "Accept": "application/sdp, message/sipfrag"})
+
+    def _info(self, transaction: ServerTransaction) -> None:
+        transaction.reply(200)
+
+
+def _request_of(transaction: ServerTransaction) -> Request:
+    message = transaction.request.message
+    assert isinstance(message, Request)
+    return message

@@ -1,0 +1,390 @@
+"""Runs the transactions: matches messages to them, owns their timers, sends what they ask for.
+
+Free of sockets and clocks: transports and a scheduler (an asyncio loop, or a simulated one) are given.
+"""
+
+import logging
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any, Protocol
+
+from sipmessage import Request, Response
+
+from .message import (
+    MAGIC_COOKIE,
+    Envelope,
+    MessageError,
+    make_response,
+    new_branch,
+    read_message,
+    serialize,
+    with_via,
+)
+from .transaction import (
+    Action,
+    ClientMachine,
+    Deliver,
+    InviteClient,
+    InviteServer,
+    NonInviteClient,
+    NonInviteServer,
+    Send,
+    SendAck,
+    ServerMachine,
+    StartTimer,
+    StopTimer,
+    Terminated,
+    TimedOut,
+)
+from .transport import Destination, Transport
+
+logger = logging.getLogger(__name__)
+
+MAX_SERVER_TRANSACTIONS = 5000
+
+
+class Timer(Protocol):
+    def cancel(self) -> None: ...
+
+
+class Scheduler(Protocol):
+    """The part of an asyncio loop that is needed here."""
+
+    def time(self) -> float: ...
+
+    def call_later(self, delay: float, callback: Callable[..., Any], *args: Any) -> Timer: ...
+
+
+class Failure(StrEnum):
+    """Why a request got no response."""
+
+    TIMEOUT = "timeout"
+    TRANSPORT = "transport"
+
+
+class ResponseHandler(Protocol):
+    """The transaction user of a client transaction."""
+
+    def on_response(self, response: Envelope) -> None: ...
+
+    def on_failure(self, failure: Failure, text: str) -> None: ...
+
+
+class _Running:
+    """What client and server transactions have in common: timers and the execution of actions."""
+
+    def __init__(self, layer: "TransactionLayer", destination: Destination) -> None:
+        self.layer = layer
+        self.destination = destination
+        self._timers: dict[str, Timer] = {}
+
+    def run(self, actions: list[Action]) -> None:
+        for action in actions:
+            if isinstance(action, Send):
+                self.layer.send(action.message, self.destination)
+            elif isinstance(action, StartTimer):
+                self._start_timer(action)
+            elif isinstance(action, StopTimer):
+                self._stop_timer(action.name)
+            else:
+                self.handle(action)
+
+    def _start_timer(self, action: StartTimer) -> None:
+        self._stop_timer(action.name)
+        self._timers[action.name] = self.layer.scheduler.call_later(
+            action.seconds, self.layer.guarded, self._expired, action.name
+        )
+
+    def _stop_timer(self, name: str) -> None:
+        timer = self._timers.pop(name, None)
+        if timer is not None:
+            timer.cancel()
+
+    def stop_timers(self) -> None:
+        for name in list(self._timers):
+            self._stop_timer(name)
+
+    def _expired(self, name: str) -> None:
+        self._timers.pop(name, None)
+        self.run(self.expire(name))
+
+    def expire(self, name: str) -> list[Action]:
+        raise NotImplementedError
+
+    def handle(self, action: Action) -> None:
+        raise NotImplementedError
+
+
+class ClientTransaction(_Running):
+    """A request of ours on its way."""
+
+    def __init__(
+        self,
+        layer: "TransactionLayer",
+        branch: str,
+        request: Request,
+        destination: Destination,
+        handler: ResponseHandler,
+    ) -> None:
+        super().__init__(layer, destination)
+        reliable = layer.transport_of(destination).reliable
+        self.machine: ClientMachine = (
+            InviteClient(reliable=reliable)
+            if request.method == "INVITE"
+            else NonInviteClient(reliable=reliable)
+        )
+        self.key = (branch, request.method)
+        self.request = request
+        self._handler = handler
+        self._response: Envelope | None = None
+
+    def receive(self, response: Envelope) -> None:
+        assert isinstance(response.message, Response)
+        self._response = response
+        self.run(self.machine.receive(response.message))
+
+    def expire(self, name: str) -> list[Action]:
+        return self.machine.expire(name)
+
+    def fail(self, text: str) -> None:
+        """The transport gave up (RFC 3261 section 17.1.4)."""
+        self.layer.forget_client(self)
+        self._handler.on_failure(Failure.TRANSPORT, text)
+
+    def handle(self, action: Action) -> None:
+        if isinstance(action, Deliver):
+            assert self._response is not None
+            self._handler.on_response(self._response)
+        elif isinstance(action, SendAck):
+            self.layer.send(ack_of_rejection(self.request, action.response), self.destination)
+        elif isinstance(action, TimedOut):
+            self._handler.on_failure(Failure.TIMEOUT, "no response")
+        elif isinstance(action, Terminated):
+            self.layer.forget_client(self)
+
+
+class ServerTransaction(_Running):
+    """A request of the peer that we answer."""
+
+    def __init__(self, layer: "TransactionLayer", key: str, request: Envelope, source: Destination) -> None:
+        super().__init__(layer, source)
+        reliable = layer.transport_of(source).reliable
+        self.machine: ServerMachine = (
+            InviteServer(reliable=reliable)
+            if request.method == "INVITE"
+            else NonInviteServer(reliable=reliable)
+        )
+        self.key = key
+        self.request = request
+        self.on_lost: Callable[[], None] | None = (
+            None  # our final response to an INVITE was never acknowledged
+        )
+
+    def respond(self, response: Response) -> None:
+        self.run(self.machine.respond(response))
+
+    def reply(self, code: int, phrase: str = "", *, headers: dict[str, str] | None = None) -> None:
+        """Answer with a plain response; `headers` come on top."""
+        assert isinstance(self.request.message, Request)
+        response = make_response(self.request.message, code, phrase)
+        for name, value in (headers or {}).items():
+            response.headers.set(name, value)
+        self.respond(response)
+
+    def receive_retransmission(self) -> None:
+        self.run(self.machine.receive_retransmission())
+
+    def receive_ack(self) -> None:
+        if isinstance(self.machine, InviteServer):
+            self.run(self.machine.receive_ack())
+
+    def expire(self, name: str) -> list[Action]:
+        return self.machine.expire(name)
+
+    def handle(self, action: Action) -> None:
+        if isinstance(action, TimedOut) and self.on_lost is not None:
+            self.on_lost()
+        elif isinstance(action, Terminated):
+            self.layer.forget_server(self)
+
+
+class TransactionLayer:
+    """All transactions of one user agent."""
+
+    def __init__(self, scheduler: Scheduler, on_request: Callable[[ServerTransaction], None]) -> None:
+        self.scheduler = scheduler
+        self.transports: dict[str, Transport] = {}
+        self.on_ack: Callable[[Envelope], None] = lambda _: None
+        self._on_request = on_request
+        self._clients: dict[tuple[str, str], ClientTransaction] = {}
+        self._servers: dict[str, ServerTransaction] = {}
+
+    @property
+    def open_transactions(self) -> int:
+        return len(self._clients) + len(self._servers)
+
+    def transport_of(self, destination: Destination) -> Transport:
+        return self.transports[destination.transport]
+
+    def send(self, message: Request | Response, destination: Destination) -> None:
+        data = serialize(message)
+        logger.debug("to %s: %s", destination, _summary(message))
+        self.transport_of(destination).send(data, destination)
+
+    def via(self, destination: Destination, branch: str) -> str:
+        host, port = self.transport_of(destination).local_address(destination)
+        host = f"[{host}]" if ":" in host else host
+        return f"SIP/2.0/{destination.transport.upper()} {host}:{port};branch={branch};rport"
+
+    def send_request(
+        self,
+        request: Request,
+        destination: Destination,
+        handler: ResponseHandler,
+        *,
+        branch: str | None = None,
+    ) -> ClientTransaction:
+        """Start a client transaction; the request gets its Via here. A CANCEL takes its INVITE's branch."""
+        branch = branch or new_branch()
+        request = with_via(request, self.via(destination, branch))
+        transaction = ClientTransaction(self, branch, request, destination, handler)
+        self._clients[transaction.key] = transaction
+        transaction.run(transaction.machine.start(request))
+        return transaction
+
+    def send_ack(self, ack: Request, destination: Destination) -> Request:
+        """The ACK of a 2xx is its own transaction without answer (RFC 3261 section 13.2.2.4)."""
+        ack = with_via(ack, self.via(destination, new_branch()))
+        self.send(ack, destination)
+        return ack
+
+    def receive(self, data: bytes, source: Destination) -> None:
+        """One datagram or one framed message; never raises."""
+        if not data.strip(b"\r\n\x00 "):
+            return  # keep-alive (RFC 5626 section 3.5.1)
+        self.guarded(self._receive, data, source)
+
+    def transport_failed(self, destination: Destination, error: str) -> None:
+        for transaction in [t for t in self._clients.values() if t.destination == destination]:
+            self.guarded(transaction.fail, error)
+
+    def guarded(self, function: Callable[..., None], *args: object) -> None:
+        """Run a step; a fault in it is logged and ends there, never in the socket's or timer's callback."""
+        try:
+            function(*args)
+        except Exception:
+            logger.exception("a SIP step failed; the user agent goes on")
+
+    def _receive(self, data: bytes, source: Destination) -> None:
+        try:
+            envelope = read_message(data, stream=source.transport != "udp")
+        except MessageError as error:
+            logger.debug("from %s: dropped: %s", source, error)
+            if error.answer is not None:
+                self.send(error.answer, source)
+            return
+        logger.debug("from %s: %s", source, _summary(envelope.message))
+        if isinstance(envelope.message, Response):
+            client = self._clients.get((envelope.branch, envelope.method))
+            if client is not None:
+                client.receive(envelope)
+            return
+        self._receive_request(envelope, source)
+
+    def _receive_request(self, request: Envelope, source: Destination) -> None:
+        source = self._response_destination(request, source)
+        key = _server_key(request)
+        known = self._servers.get(key)
+        if request.method == "ACK":
+            if known is not None:
+                known.receive_ack()
+            self.on_ack(request)
+        elif known is not None:
+            known.receive_retransmission()
+        elif len(self._servers) >= MAX_SERVER_TRANSACTIONS:
+            self.respond_statelessly(request, source, 503)
+        else:
+            transaction = self._servers[key] = ServerTransaction(self, key, request, source)
+            self._on_request(transaction)
+
+    def _response_destination(self, request: Envelope, source: Destination) -> Destination:
+        """RFC 3261 section 18.2.2 and RFC 3581; `received` and `rport` go into the top Via."""
+        if source.transport != "udp":
+            return source
+        values = request.message.headers.getlist("Via")
+        top, comma, rest = values[0].partition(",")
+        if "rport" in request.via.params and request.via.params["rport"] is None:
+            top = top.replace(";rport", f";rport={source.port}", 1)
+        elif "rport" not in request.via.params:
+            source = Destination("udp", source.host, request.via.port or 5060)
+        if request.via.host != source.host and "received" not in request.via.params:
+            top = f"{top.rstrip()};received={source.host}"
+        values[0] = top + comma + rest
+        return source
+
+    def respond_statelessly(self, request: Envelope, source: Destination, code: int) -> None:
+        assert isinstance(request.message, Request)
+        self.send(make_response(request.message, code), source)
+
+    def invite_server_of(self, cancel: Envelope) -> ServerTransaction | None:
+        """The INVITE that a CANCEL means (RFC 3261 section 9.2)."""
+        return self._servers.get(_server_key(cancel, "INVITE"))
+
+    def forget_client(self, transaction: ClientTransaction) -> None:
+        transaction.stop_timers()
+        self._clients.pop(transaction.key, None)
+
+    def forget_server(self, transaction: ServerTransaction) -> None:
+        transaction.stop_timers()
+        self._servers.pop(transaction.key, None)
+
+    def close(self) -> None:
+        for transaction in [*self._clients.values(), *self._servers.values()]:
+            transaction.stop_timers()
+        self._clients.clear()
+        self._servers.clear()
+        for transport in self.transports.values():
+            transport.close()
+        self.transports.clear()
+
+
+def ack_of_rejection(invite: Request, response: Response) -> Request:
+    """RFC 3261 section 17.1.1.3: same branch, route and Request-URI as the INVITE, To of the response."""
+    ack = Request("ACK", invite.uri)
+    for name in ("Via", "Max-Forwards", "Route", "From", "Call-ID", "Authorization", "Proxy-Authorization"):
+        values = invite.headers.getlist(name)
+        if values:
+            ack.headers.setlist(name, list(values))
+    ack.headers.set("To", response.headers["To"])
+    ack.headers.set("CSeq", invite.headers["CSeq"].replace("INVITE", "ACK"))
+    return ack
+
+
+def cancel_of(invite: Request) -> Request:
+    """RFC 3261 section 9.1: the CANCEL of a pending INVITE; the branch is given again when it is sent."""
+    cancel = Request("CANCEL", invite.uri)
+    for name in ("Max-Forwards", "Route", "From", "To", "Call-ID"):
+        values = invite.headers.getlist(name)
+        if values:
+            cancel.headers.setlist(name, list(values))
+    cancel.headers.set("CSeq", invite.headers["CSeq"].replace("INVITE", "CANCEL"))
+    return cancel
+
+
+def _server_key(request: Envelope, method: str | None = None) -> str:
+    """RFC 3261 section 17.2.3; a branch without the cookie comes from an RFC 2543 element."""
+    method = method or ("INVITE" if request.method == "ACK" else request.method)
+    if request.branch.startswith(MAGIC_COOKIE):
+        return f"{request.branch}|{request.via.host}|{request.via.port}|{method}"
+    return (
+        f"{request.call_id}|{request.from_tag}|{request.cseq}|{request.via.host}|{request.via.port}|{method}"
+    )
+
+
+def _summary(message: Request | Response) -> str:
+    """One line for the log, without headers: credentials never get there."""
+    if isinstance(message, Request):
+        return f"{message.method} {message.uri} ({message.headers.get('Call-ID')})"
+    return (
+        f"{message.code} {message.phrase} to {message.headers.get('CSeq')} ({message.headers.get('Call-ID')})"
+    )

@@ -1,0 +1,121 @@
+"""Transports: the interface, and UDP (RFC 3261 section 18). Thin: bytes in, bytes out."""
+
+import asyncio
+import contextlib
+import ipaddress
+import logging
+import socket
+from dataclasses import dataclass
+from typing import Protocol
+
+logger = logging.getLogger(__name__)
+
+RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024  # a burst of 300 registrations fits
+MAX_DATAGRAMS_A_TURN = 200  # then timers and RTP get their turn
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a message goes or came from: transport (udp, tcp, tls), IP address, port; `name` for TLS."""
+
+    transport: str
+    host: str
+    port: int
+    name: str | None = None
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.transport}:{host}:{self.port}"
+
+
+class Receiver(Protocol):
+    """What a transport hands its news to."""
+
+    def receive(self, data: bytes, source: Destination) -> None: ...
+
+    def transport_failed(self, destination: Destination, error: str) -> None: ...
+
+
+class Transport(Protocol):
+    reliable: bool
+
+    def send(self, data: bytes, destination: Destination) -> None:
+        """Send one message; a failure is reported to the receiver, now or later."""
+
+    def local_address(self, destination: Destination) -> tuple[str, int]:
+        """Host and port under which this destination reaches us."""
+
+    def close(self) -> None: ...
+
+
+def local_host_towards(host: str) -> str:
+    """Our address on the route to `host`; connecting a UDP socket sends nothing."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((host, 9))
+        except OSError:
+            return "::1" if family == socket.AF_INET6 else "127.0.0.1"
+        return str(probe.getsockname()[0])
+
+
+def bound_socket(host: str, port: int, kind: socket.SocketKind = socket.SOCK_DGRAM) -> socket.socket:
+    """A non-blocking socket on the address; OSError names address and port."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, kind)
+    try:
+        sock.setblocking(False)
+        sock.bind((host, port))
+    except OSError as error:
+        sock.close()
+        raise OSError(error.errno, f"cannot bind {host} port {port}: {error.strerror}") from error
+    return sock
+
+
+class UdpTransport:
+    """All accounts and calls of a process on one UDP socket."""
+
+    reliable = False
+
+    def __init__(self, receiver: Receiver, host: str, port: int) -> None:
+        self._receiver = receiver
+        self._sock = bound_socket(host, port)
+        with contextlib.suppress(OSError):
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+        self._host, self._port = self._sock.getsockname()[:2]
+        self._wildcard = ipaddress.ip_address(self._host.partition("%")[0]).is_unspecified
+        self._towards: dict[str, str] = {}
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(self._sock.fileno(), self._readable)
+
+    def local_address(self, destination: Destination) -> tuple[str, int]:
+        if not self._wildcard:
+            return self._host, self._port
+        host = self._towards.get(destination.host)
+        if host is None:
+            host = self._towards[destination.host] = local_host_towards(destination.host)
+        return host, self._port
+
+    def send(self, data: bytes, destination: Destination) -> None:
+        try:
+            self._sock.sendto(data, (destination.host, destination.port))
+        except BlockingIOError:
+            logger.debug("UDP send buffer is full; the retransmission will do")
+        except OSError as error:
+            # Reported in the next turn, so that the sender has finished its bookkeeping.
+            self._loop.call_soon(self._receiver.transport_failed, destination, str(error))
+
+    def _readable(self) -> None:
+        for _ in range(MAX_DATAGRAMS_A_TURN):
+            try:
+                data, address = self._sock.recvfrom(65536)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError as error:
+                logger.debug("UDP receive: %s", error)
+                return
+            self._receiver.receive(data, Destination("udp", address[0], address[1]))
+
+    def close(self) -> None:
+        self._loop.remove_reader(self._sock.fileno())
+        self._sock.close()

@@ -1,0 +1,284 @@
+"""The user agent: many accounts and hundreds of calls on one socket. The asyncio shell of this package."""
+
+import asyncio
+import contextlib
+import logging
+import ssl
+from collections.abc import Callable
+
+from ..rtp.engine import RtpEngine, RtpSession
+from .account import SipAccount
+from .call import CallListener, CallState, OutboundCall
+from .invite import CallerIdentity, CallSetup, target_uri
+from .message import ALLOW, Envelope
+from .offer_answer import CallMedia
+from .peer_requests import KNOWN_METHODS
+from .registration import Registration, RegistrationFailed, RegistrationState
+from .resolver import Resolver
+from .transaction_layer import ServerTransaction, TransactionLayer
+from .transport import Destination, Transport, UdpTransport
+
+logger = logging.getLogger(__name__)
+
+REGISTERING_AT_ONCE = 20  # 300 ports at once would overrun a peer's socket buffer
+LINGER_S = 32.0  # an ended call still answers late requests, 64*T1
+STOP_S = 2.0  # for the answers to our last BYE and un-REGISTER
+
+
+class UserAgent:
+    """Registers accounts and makes calls.
+
+        agent = UserAgent()
+        await agent.start()
+        await agent.register(account)
+        call = await agent.invite(account, "0600000000", listener)
+        ...
+        await agent.stop()
+
+    Belongs to the loop that started it.
+    """
+
+    def __init__(self, *, name: str = "dialer", tls: ssl.SSLContext | None = None) -> None:
+        self.name = name
+        self.registrations: dict[SipAccount, Registration] = {}
+        self.on_registration_change: Callable[[Registration], None] | None = None
+        self.media = RtpEngine()
+        self._tls = tls
+        self._calls: dict[tuple[str, str], OutboundCall] = {}
+        self._linger: set[asyncio.TimerHandle] = set()
+        self._resolver = Resolver()
+        self._layer: TransactionLayer | None = None
+        self._local_host = "auto"
+        self._ended = asyncio.Event()
+        self._gate = asyncio.Semaphore(REGISTERING_AT_ONCE)
+
+    async def start(self, local_host: str = "auto", local_port: int = 0) -> None:
+        """Open the UDP socket. `auto`: all IPv4 addresses, and each peer sees the one that faces it."""
+        if self._layer is not None:
+            raise RuntimeError("the user agent is already started")
+        layer = TransactionLayer(asyncio.get_running_loop(), self._on_request)
+        layer.on_ack = self._on_ack
+        self._local_host = local_host
+        bind = "0.0.0.0" if local_host == "auto" else local_host  # noqa: S104
+        layer.transports["udp"] = UdpTransport(layer, bind, local_port)
+        self._layer = layer
+
+    async def stop(self) -> None:
+        """Hang up, un-register, close; takes STOP_S at most."""
+        layer = self._layer
+        if layer is None:
+            return
+        for call in list(self._calls.values()):
+            call.hang_up()
+        waiting = [
+            self._settled(r) for r in self.registrations.values() if r.state is RegistrationState.REGISTERED
+        ]
+        for registration in self.registrations.values():
+            if registration.state is RegistrationState.REGISTERED:
+                registration.remove()
+            else:
+                registration.stop()
+        await self._until_quiet(waiting)
+        for call in list(self._calls.values()):
+            call.abandon()
+        for handle in self._linger:
+            handle.cancel()
+        self._linger.clear()
+        self._calls.clear()
+        self.registrations.clear()
+        self._resolver.close()
+        self.media.close()
+        layer.close()
+        self._layer = None
+
+    @property
+    def active_calls(self) -> int:
+        """Calls that are not over; 0 at rest."""
+        return sum(call.state is not CallState.ENDED for call in self._calls.values())
+
+    @property
+    def open_transactions(self) -> int:
+        return self._running.open_transactions
+
+    # --- registrations ------------------------------------------------------------------------------
+
+    async def register(self, account: SipAccount, *, expires: int = 300) -> Registration:
+        """Register and keep registered. Raises RegistrationFailed with what the registrar said."""
+        layer = self._running
+        try:
+            destination = await self.destination_of(account)
+        except OSError as error:
+            raise RegistrationFailed(
+                None, f"cannot find {account.registrar_host}: {error.strerror}"
+            ) from None
+        previous = self.registrations.pop(account, None)
+        if previous is not None:
+            previous.stop()
+        registration = Registration(
+            layer,
+            account,
+            destination,
+            self._contact(account, destination),
+            expires=expires,
+            on_change=self._registration_changed,
+        )
+        self.registrations[account] = registration
+        async with self._gate:
+            settled = self._settled(registration)
+            registration.start()
+            failure = await settled
+        if failure is not None:
+            raise failure
+        return registration
+
+    async def unregister(self, account: SipAccount) -> None:
+        """Remove the binding; waits STOP_S at most for the answer."""
+        registration = self.registrations.pop(account, None)
+        if registration is None:
+            return
+        if registration.state is not RegistrationState.REGISTERED:
+            registration.stop()
+            return
+        settled = self._settled(registration)
+        registration.remove()
+        await asyncio.wait([settled], timeout=STOP_S)
+
+    def _settled(self, registration: Registration) -> "asyncio.Future[RegistrationFailed | None]":
+        future: asyncio.Future[RegistrationFailed | None] = asyncio.get_running_loop().create_future()
+
+        def settle(failure: RegistrationFailed | None) -> None:
+            if not future.done():
+                future.set_result(failure)
+
+        registration.on_settled = settle
+        return future
+
+    def _registration_changed(self, registration: Registration) -> None:
+        if self.on_registration_change is not None:
+            self.on_registration_change(registration)
+
+    # --- calls --------------------------------------------------------------------------------------
+
+    async def invite(
+        self,
+        account: SipAccount,
+        number: str,
+        listener: CallListener,
+        *,
+        caller: CallerIdentity | None = None,
+        media: CallMedia | None = None,
+    ) -> OutboundCall:
+        """Start a call. ValueError: no number; OSError: the registrar's name or a socket can't be had."""
+        layer = self._running
+        target_uri(account, number)
+        destination = await self.destination_of(account)
+        setup = CallSetup(
+            account=account,
+            number=number,
+            destination=destination,
+            contact=self._contact(account, destination),
+            caller=caller or CallerIdentity(),
+            user_agent=self.name,
+        )
+        call = OutboundCall(
+            layer,
+            setup,
+            media or self.open_media(destination),
+            listener,
+            resolve=self._resolver.resolve,
+            on_ended=self._call_ended,
+        )
+        self._calls[call.call_id, call.local_tag] = call
+        call.start()
+        return call
+
+    def open_media(self, destination: Destination) -> RtpSession:
+        """An RTP socket on the address that faces this destination."""
+        return self.media.open(self._running.transport_of(destination).local_address(destination)[0])
+
+    def _call_ended(self, call: OutboundCall) -> None:
+        self._ended.set()
+        loop = asyncio.get_running_loop()
+        key = (call.call_id, call.local_tag)
+
+        def forget() -> None:
+            self._linger.discard(handle)
+            self._calls.pop(key, None)
+
+        handle = loop.call_later(LINGER_S, forget)
+        self._linger.add(handle)
+
+    # --- requests of peers ----------------------------------------------------------------------------
+
+    def _on_request(self, transaction: ServerTransaction) -> None:
+        request = transaction.request
+        if request.method == "CANCEL":
+            # We answer every INVITE at once, so there is never anything left to cancel (section 9.2).
+            known = self._running.invite_server_of(request)
+            transaction.reply(200 if known is not None else 481)
+            return
+        if request.to_tag is not None:
+            call = self._calls.get((request.call_id, request.to_tag))
+            if call is not None and call.matches(request):
+                call.on_request(transaction)
+            else:
+                transaction.reply(481)
+            return
+        required = request.tokens("Require") - {"norefersub"}
+        if request.method not in KNOWN_METHODS:
+            transaction.reply(501)
+        elif required:
+            transaction.reply(420, headers={"Unsupported": ", ".join(sorted(required))})
+        elif request.method == "OPTIONS":
+            transaction.reply(200, headers={"Allow": ALLOW, "Accept": "application/sdp"})
+        elif request.method == "INVITE":
+            transaction.reply(480, "We only make calls")
+        elif request.method in ("BYE", "UPDATE", "INFO", "NOTIFY", "PRACK"):
+            transaction.reply(481)
+        else:
+            transaction.reply(405)
+
+    def _on_ack(self, ack: Envelope) -> None:
+        call = self._calls.get((ack.call_id, ack.to_tag or ""))
+        if call is not None and call.matches(ack):
+            call.on_ack(ack)
+
+    # --- the pieces -------------------------------------------------------------------------------------
+
+    @property
+    def _running(self) -> TransactionLayer:
+        if self._layer is None:
+            raise RuntimeError("the user agent is not started")
+        return self._layer
+
+    async def destination_of(self, account: SipAccount) -> Destination:
+        """Where the account's requests go; OSError when the name or the transport can't be had."""
+        destination = await self._resolver.destination(
+            account.registrar_host, account.registrar_port, account.transport
+        )
+        self._transport(destination)
+        return destination
+
+    def _transport(self, destination: Destination) -> Transport:
+        transport = self._running.transports.get(destination.transport)
+        if transport is None:
+            raise OSError(f"transport {destination.transport} is not available")
+        return transport
+
+    def _contact(self, account: SipAccount, destination: Destination) -> str:
+        host, port = self._transport(destination).local_address(destination)
+        host = f"[{host}]" if ":" in host else host
+        suffix = "" if destination.transport == "udp" else f";transport={destination.transport}"
+        return f"sip:{account.username}@{host}:{port}{suffix}"
+
+    async def _until_quiet(self, waiting: "list[asyncio.Future[RegistrationFailed | None]]") -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(STOP_S):
+                if waiting:
+                    await asyncio.wait(waiting)
+                while self.active_calls:
+                    self._ended.clear()
+                    await self._ended.wait()
+
+
+__all__ = ["CallerIdentity", "RegistrationFailed", "RegistrationState", "SipAccount", "UserAgent"]
