@@ -13,7 +13,17 @@ def main() -> None:
         sys.exit(
             "Django is not installed in this Python. Run `make venv`, then `.venv/bin/python manage.py ...`."
         )
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except Exception as error:
+        from dialer_project.plain_errors import explain
+
+        sentence = explain(error)
+        if sentence is None or "--traceback" in sys.argv:
+            raise
+        sys.exit(sentence)
 
 
 if __name__ == "__main__":
