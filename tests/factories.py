@@ -17,7 +17,7 @@ from groups.models import DialerGroup
 from leads.models import CallAttempt, Lead
 from telephony.models import ContactCenter, DialerPort, Queue
 
-PASSWORD = "a long enough pass phrase"  # noqa: S105
+PASSWORD = "a long enough pass phrase"
 """Of every user that `make_user` makes."""
 
 _serial = itertools.count(1)

@@ -1,0 +1,229 @@
+"""The states of a call attempt. Each change is one conditional UPDATE whose row count decides.
+
+CLAIMED -> DIALING -> ANSWERED -> TRANSFERRING -> ENDED      `start`, `progress`, `finish`
+CLAIMED -> WITHDRAWN, or ENDED when on a do-not-call list    `start`, `withdraw`: nothing was dialed
+
+Every change is announced in its own transaction.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import F, QuerySet
+from django.utils import timezone
+
+from campaigns import lifecycle
+from campaigns.announce import announce
+from dialing import gate
+from dialing.gate import Answer, Verdict
+from leads import pool
+from leads.models import CallAttempt, Lead, LeadStatus
+
+State = CallAttempt.State
+
+LEASE = timedelta(seconds=30)
+"""How long a worker holds an attempt without renewing it. Workers renew every few seconds."""
+
+UNDER_WAY = (State.DIALING, State.ANSWERED, State.TRANSFERRING)
+OPEN = (State.CLAIMED, *UNDER_WAY)
+
+# What may precede each state that `record_progress` writes.
+_BEFORE = {
+    State.ANSWERED: (State.DIALING,),
+    State.TRANSFERRING: (State.DIALING, State.ANSWERED),
+}
+_STAMP = {State.ANSWERED: "answered_at", State.TRANSFERRING: "transferred_at"}
+
+
+@dataclass(frozen=True, slots=True)
+class CallOrder:
+    """A call that must be dialed now: its attempt is DIALING, committed (invariant I2)."""
+
+    attempt: int
+    campaign: int
+    number: str
+    pilot_number: str
+    ring_timeout: int
+    """Seconds."""
+    amd_profile: str | None
+    """Name of a `Campaign.AmdProfile`; None when detection is off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a dialed call ended."""
+
+    result: str
+    """A `LeadStatus`."""
+    ended_at: datetime
+    answered_at: datetime | None = None
+    transferred_at: datetime | None = None
+    sip_code: int | None = None
+    q850_cause: int | None = None
+    reason: str = ""
+    ended_by: str = ""
+    call_id: str = ""
+    amd_verdict: str = ""
+    amd_cause: str = ""
+    amd_decision_ms: int | None = None
+
+
+def start(attempt_id: int, worker: str, port_id: int) -> CallOrder | None:
+    """CLAIMED -> DIALING after the last-moment gate; None when nothing may be dialed.
+
+    None for a redelivered message too: the attempt is no longer CLAIMED, and nothing changes.
+    """
+    attempt = (
+        CallAttempt.objects.select_related("lead", "campaign__dnc_service")
+        .filter(pk=attempt_id, state=State.CLAIMED)
+        .first()
+    )
+    if attempt is None:
+        return None
+    verdict = gate.examine(attempt, timezone.now())
+    if verdict.answer is not Answer.DIAL:
+        _refuse(attempt, verdict)
+        return None
+    if _to_dialing(attempt, worker, port_id):
+        return _order(attempt)
+    withdraw(attempt_id, "The campaign closed while the gate was asked.")
+    return None
+
+
+def _to_dialing(attempt: CallAttempt, worker: str, port_id: int) -> bool:
+    now = timezone.now()
+    with transaction.atomic():
+        moved = CallAttempt.objects.filter(gate.is_open(now), pk=attempt.pk, state=State.CLAIMED).update(
+            state=State.DIALING, started_at=now, worker=worker, port=port_id, lease_until=now + LEASE
+        )
+        if not moved:
+            return False
+        _lead_of(attempt).update(attempts=F("attempts") + 1)
+        _announce(attempt, State.DIALING)
+    return True
+
+
+def _order(attempt: CallAttempt) -> CallOrder:
+    campaign = attempt.campaign
+    assert campaign is not None
+    return CallOrder(
+        attempt=attempt.pk,
+        campaign=campaign.pk,
+        number=attempt.phone_number,
+        pilot_number=campaign.pilot_number,
+        ring_timeout=campaign.ring_timeout,
+        amd_profile=campaign.amd_profile if campaign.amd_enabled else None,
+    )
+
+
+def _refuse(attempt: CallAttempt, verdict: Verdict) -> None:
+    if verdict.answer is Answer.LISTED:
+        _end_listed(attempt, verdict.reason)
+        return
+    withdraw(attempt.pk, verdict.reason, used_up=verdict.answer is Answer.USED_UP)
+    if verdict.answer is Answer.LIST_UNAVAILABLE and attempt.campaign_id is not None:
+        lifecycle.mark_dnc_out_of_service(attempt.campaign_id)
+
+
+@transaction.atomic
+def _end_listed(attempt: CallAttempt, reason: str) -> None:
+    """CLAIMED -> ENDED with DO_NOT_CALL: recorded, but not dialed and not counted (SPEC 8)."""
+    ended = CallAttempt.objects.filter(pk=attempt.pk, state=State.CLAIMED).update(
+        state=State.ENDED,
+        result=LeadStatus.DO_NOT_CALL,
+        number=None,
+        reason=reason[:300],
+        ended_at=timezone.now(),
+    )
+    if ended:
+        _lead_of(attempt).update(status=LeadStatus.DO_NOT_CALL, pool=Lead.Pool.DONE)
+        _announce(attempt, State.ENDED, LeadStatus.DO_NOT_CALL)
+
+
+@transaction.atomic
+def withdraw(attempt_id: int, reason: str, *, used_up: bool = False) -> bool:
+    """CLAIMED -> WITHDRAWN: nothing was dialed, and the lead waits as before (or is done when `used_up`).
+
+    False when the attempt is not CLAIMED any more.
+    """
+    withdrawn = CallAttempt.objects.filter(pk=attempt_id, state=State.CLAIMED).update(
+        state=State.WITHDRAWN, number=None, reason=reason[:300], ended_at=timezone.now()
+    )
+    if not withdrawn:
+        return False
+    attempt = CallAttempt.objects.get(pk=attempt_id)
+    _lead_of(attempt).filter(pool=Lead.Pool.CLAIMED).update(
+        pool=Lead.Pool.DONE if used_up else Lead.Pool.WAITING
+    )
+    _announce(attempt, State.WITHDRAWN)
+    return True
+
+
+@transaction.atomic
+def record_progress(attempt_id: int, state: CallAttempt.State, at: datetime) -> bool:
+    """The call was ANSWERED, or is TRANSFERRING (the REFER left). False when the attempt is past that."""
+    moved = CallAttempt.objects.filter(pk=attempt_id, state__in=_BEFORE[state]).update(
+        state=state, **{_STAMP[state]: at}
+    )
+    if not moved:
+        return False
+    _announce(CallAttempt.objects.get(pk=attempt_id), state, at=at)
+    return True
+
+
+@transaction.atomic
+def finish(attempt_id: int, outcome: Outcome) -> bool:
+    """Ends a dialed attempt: result on the attempt, status and next due time on its lead (SPEC 6).
+
+    Exactly once: False, and nothing changes, when the attempt has ended already. The lead's retry follows the
+    campaign's settings of this moment; a deleted lead or campaign leaves the record alone.
+    """
+    ended = CallAttempt.objects.filter(pk=attempt_id, state__in=UNDER_WAY).update(
+        state=State.ENDED,
+        result=outcome.result,
+        ended_at=outcome.ended_at,
+        answered_at=outcome.answered_at,
+        transferred_at=outcome.transferred_at,
+        sip_code=outcome.sip_code,
+        q850_cause=outcome.q850_cause,
+        reason=outcome.reason[:300],
+        ended_by=outcome.ended_by[:16],
+        call_id=outcome.call_id[:200],
+        amd_verdict=outcome.amd_verdict[:8],
+        amd_cause=outcome.amd_cause[:200],
+        amd_decision_ms=outcome.amd_decision_ms,
+    )
+    if not ended:
+        return False
+    attempt = CallAttempt.objects.select_related("lead__campaign").get(pk=attempt_id)
+    if attempt.lead is not None:
+        _settle_lead(attempt.lead, outcome)
+    _announce(attempt, State.ENDED, outcome.result)
+    return True
+
+
+def _settle_lead(lead: Lead, outcome: Outcome) -> None:
+    campaign = lead.campaign
+    Lead.objects.filter(pk=lead.pk).update(
+        status=outcome.result,
+        pool=pool.after_attempt(outcome.result, lead.attempts, campaign.max_attempts),
+        next_attempt_at=pool.retry_due(outcome.ended_at, campaign.retry_delay),
+    )
+
+
+def _lead_of(attempt: CallAttempt) -> QuerySet[Lead]:
+    """The attempt's lead as a query; no row when it was deleted."""
+    return Lead.objects.none() if attempt.lead_id is None else Lead.objects.filter(pk=attempt.lead_id)
+
+
+def _announce(attempt: CallAttempt, state: str, result: str = "", at: datetime | None = None) -> None:
+    announce(
+        "attempt",
+        attempt=attempt.pk,
+        campaign=attempt.campaign_id,
+        queue=attempt.queue_id,
+        state=str(state),
+        result=str(result),
+        at=(at or timezone.now()).timestamp(),
+    )

@@ -1,0 +1,201 @@
+"""The event loop of a calls worker: one thread, one SIP user agent, all calls of the process.
+
+Task threads and the loop meet in two places: `CallLoop.begin` (thread-safe) starts a call, and the call's events
+come back through a queue on which the task's thread waits.
+"""
+
+import asyncio
+import logging
+import queue
+import threading
+import time
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import uvloop
+
+from amd.detector import Detector
+from amd.profile import PROFILES
+from dialing.attempt import CallOrder
+from dialing.call import CallPlan, place_call
+from dialing.call_report import CallReport
+from leads.models import CallAttempt
+from telephony.sip.account import SipAccount
+from telephony.sip.user_agent import UserAgent
+
+logger = logging.getLogger(__name__)
+
+LONGEST_CALL = 3600.0
+"""Seconds after which a call is ended whatever it is doing; a call has its own deadline in the loop."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The call reached a state, at this time."""
+
+    state: CallAttempt.State
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The call is over: its report, or the error that ended it (a fault of ours)."""
+
+    at: datetime
+    report: CallReport | None
+    error: BaseException | None = None
+
+
+CallEvents = queue.SimpleQueue[Progress | Ended]
+
+
+@dataclass(slots=True, eq=False)
+class ActiveCall:
+    """A call from its start in the loop to its end. Also its observer: the callbacks run in the loop."""
+
+    order: CallOrder
+    account: SipAccount
+    events: CallEvents
+    checked_at: float
+    """When the gate was asked, on `time.monotonic()`: a stop heard after that is for this call."""
+    cancel: asyncio.Event = field(default_factory=asyncio.Event)
+    is_answered: bool = False
+
+    def on_dialing(self) -> None:
+        pass
+
+    def on_ringing(self) -> None:
+        pass
+
+    def on_answered(self) -> None:
+        self.is_answered = True
+        self.events.put(Progress(CallAttempt.State.ANSWERED, datetime.now(UTC)))
+
+    def on_verdict(self, verdict: object) -> None:
+        pass
+
+    def on_transferring(self) -> None:
+        self.events.put(Progress(CallAttempt.State.TRANSFERRING, datetime.now(UTC)))
+
+    def on_transferred(self) -> None:
+        pass
+
+
+class CallLoop:
+    """Owns the loop's thread, the user agent and the calls in it."""
+
+    def __init__(self) -> None:
+        self.loop = uvloop.new_event_loop()
+        self.agent = UserAgent()
+        self.calls: dict[int, ActiveCall] = {}
+        self._stopped_at: dict[int, float] = {}  # campaign -> when its stop was heard
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._thread = threading.Thread(target=self._run, name="calls", daemon=True)
+
+    # --- called from other threads -------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Starts the thread and the user agent. Raises what the user agent raises (no port to bind)."""
+        self._thread.start()
+        self.call(self.agent.start()).result(timeout=10)
+
+    def close(self) -> None:
+        """Ends the user agent, the background tasks and the thread."""
+        try:
+            self.call(self._wind_up()).result(timeout=5)
+        except TimeoutError:
+            logger.warning("The user agent did not end in time.")
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join(timeout=5)
+
+    def call(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Runs a coroutine in the loop; returns its concurrent future."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop)
+
+    def begin(self, order: CallOrder, account: SipAccount, checked_at: float) -> CallEvents:
+        """Dials; the events come to the returned queue, `Ended` last, and always."""
+        call = ActiveCall(order, account, queue.SimpleQueue(), checked_at)
+        self.loop.call_soon_threadsafe(self._begin, call)
+        return call.events
+
+    # --- called in the loop --------------------------------------------------------------------------
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """A background task that ends with the loop."""
+        task = self.loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def campaign_stopped(self, campaign: int) -> int:
+        """Cancels the campaign's calls that nobody has answered (I6); returns how many."""
+        self._stopped_at[campaign] = time.monotonic()
+        return self._cancel([call for call in self.calls.values() if call.order.campaign == campaign])
+
+    def cancel_unanswered(self) -> int:
+        return self._cancel(list(self.calls.values()))
+
+    def unanswered_campaigns(self) -> set[int]:
+        return {call.order.campaign for call in self.calls.values() if not call.is_answered}
+
+    def hang_up_all(self) -> None:
+        """Ends answered calls too: the end of a shutdown's patience."""
+        for call in self.calls.values():
+            call.cancel.set()
+
+    def _cancel(self, calls: list[ActiveCall]) -> int:
+        ringing = [call for call in calls if not call.is_answered and not call.cancel.is_set()]
+        for call in ringing:
+            call.cancel.set()
+        return len(ringing)
+
+    def _begin(self, call: ActiveCall) -> None:
+        self.calls[call.order.attempt] = call
+        if self._stopped_at.get(call.order.campaign, float("-inf")) >= call.checked_at:
+            call.cancel.set()
+        self.spawn(self._place(call))
+
+    async def _place(self, call: ActiveCall) -> None:
+        report: CallReport | None = None
+        error: BaseException | None = None
+        try:
+            report = await place_call(
+                self.agent, _plan(call), detector=_detector(call.order), observer=call, cancel=call.cancel
+            )
+        except asyncio.CancelledError as cancelled:
+            error = cancelled
+            raise
+        except Exception as fault:
+            logger.exception("The call of attempt %d failed by a fault of ours.", call.order.attempt)
+            error = fault
+        finally:
+            del self.calls[call.order.attempt]
+            call.events.put(Ended(datetime.now(UTC), report, error))
+
+    async def _wind_up(self) -> None:
+        tasks = [task for task in self._tasks if task is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.agent.stop()
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        self.loop.run_forever()
+        self.loop.close()
+
+
+def _plan(call: ActiveCall) -> CallPlan:
+    return CallPlan(
+        account=call.account,
+        number=call.order.number,
+        ring_timeout_s=call.order.ring_timeout,
+        transfer_to=call.order.pilot_number,
+        max_call_s=LONGEST_CALL,
+    )
+
+
+def _detector(order: CallOrder) -> Detector | None:
+    return None if order.amd_profile is None else Detector(PROFILES[order.amd_profile.lower()])

@@ -1,0 +1,210 @@
+"""The calls worker: what a Celery worker process of the queue `calls` has besides its task threads.
+
+One event loop with one SIP user agent carries all calls; a task's thread takes a port, passes the gate, hands the
+call to the loop and waits for its events. Ports and attempts are held by leases that the worker renews.
+"""
+
+import asyncio
+import logging
+import os
+import socket
+import threading
+import time
+from datetime import timedelta
+from typing import Any
+
+from django.db import InterfaceError, OperationalError
+from django.utils import timezone
+
+from campaigns.models import Campaign
+from dialing import attempt as attempts
+from dialing import ports
+from dialing.announcements import listen
+from dialing.attempt import CallOrder, Outcome
+from dialing.call_loop import CallLoop, Ended, Progress
+from dialing.free_ports import FreePorts
+from dialing.port_keeper import PortKeeper
+from dialing.records import Records, one_line
+from leads.models import CallAttempt, LeadStatus
+
+logger = logging.getLogger(__name__)
+
+PORT_WAIT = 1.0
+"""Seconds to wait for a port: the last call's end is known to the engine before its port is back."""
+RENEW_EVERY = 5.0
+"""Seconds between renewals of the leases of attempts (`attempts.LEASE`)."""
+LOOK_EVERY = 1.0
+"""Seconds between looks whether a campaign with ringing calls was stopped, should an announcement be lost (I6)."""
+PATIENCE = timedelta(seconds=30)
+"""How long answered calls may go on after the worker was told to end."""
+
+
+class CallsWorker:
+    """Everything of one calls worker process. `start` and `close` from the main thread."""
+
+    def __init__(self, capacity: int, name: str | None = None) -> None:
+        self.name = name or f"{socket.gethostname()}:{os.getpid()}"
+        self.records = Records("calls", threads=min(4, max(2, capacity)))
+        self.ports = FreePorts()
+        self.calls = CallLoop()
+        self.keeper = PortKeeper(self.name, capacity, self.calls.agent, self.records, self.ports)
+        self._active: set[int] = set()  # attempts that this process renews
+        self._lock = threading.Lock()
+        self._draining = threading.Event()
+
+    def start(self) -> None:
+        self.calls.start()
+        for work in (
+            self.keeper.run(),
+            listen(f"dialer calls {self.name}", self._on_announcement),
+            self._renew(),
+            self._look_for_stops(),
+        ):
+            self.calls.loop.call_soon_threadsafe(self.calls.spawn, work)
+        logger.info("Calls worker %s is up.", self.name)
+
+    # --- one attempt, in a task's thread --------------------------------------------------------------
+
+    def carry_out(self, attempt_id: int) -> None:
+        """Dials the attempt and waits until its result is recorded. Does nothing when it was dialed before."""
+        if self._draining.is_set():
+            self.records.insist(attempts.withdraw, attempt_id, "The calls worker is shutting down.")
+            return
+        port = self.ports.take(PORT_WAIT)
+        if port is None:
+            self.records.insist(attempts.withdraw, attempt_id, "No dialer port of this worker was free.")
+            return
+        try:
+            self._carry_out(attempt_id, port)
+        finally:
+            self.ports.give_back(port)
+
+    def _carry_out(self, attempt_id: int, port: int) -> None:
+        checked_at = time.monotonic()
+        # not `insist`: a start that may have been committed is never repeated, recovery ends it
+        order = self.records.run(attempts.start, attempt_id, self.name, port)
+        if order is None:
+            return
+        with self._lock:
+            self._active.add(attempt_id)
+        try:
+            self._wait(order, port, checked_at)
+        finally:
+            with self._lock:
+                self._active.discard(attempt_id)
+
+    def _wait(self, order: CallOrder, port: int, checked_at: float) -> None:
+        events = self.calls.begin(order, self.keeper.account(port), checked_at)
+        while True:
+            event = events.get()
+            if isinstance(event, Ended):
+                self.records.insist(attempts.finish, order.attempt, outcome(event))
+                return
+            self._record_progress(order.attempt, event)
+
+    def _record_progress(self, attempt_id: int, event: Progress) -> None:
+        try:
+            self.records.run(attempts.record_progress, attempt_id, event.state, event.at)
+        except (OperationalError, InterfaceError) as error:
+            logger.warning("Progress of attempt %d was not recorded: %s", attempt_id, one_line(error))
+
+    # --- in the loop --------------------------------------------------------------------------------
+
+    def _on_announcement(self, announcement: dict[str, Any]) -> None:
+        match announcement:
+            case {"event": "campaign", "campaign": int(campaign), "state": Campaign.State.STOPPED}:
+                self._cancelled(self.calls.campaign_stopped(campaign))
+            case {"event": "ports"}:
+                self.keeper.look_again()
+
+    async def _look_for_stops(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            ringing = self.calls.unanswered_campaigns()
+            if not ringing:
+                continue
+            try:
+                started = await asyncio.wrap_future(self.records.submit(_started, ringing))
+            except (OperationalError, InterfaceError):
+                continue  # the renewal complains, and cancels when it lasts
+            for campaign in ringing - started:
+                self._cancelled(self.calls.campaign_stopped(campaign))
+
+    async def _renew(self) -> None:
+        """Renews the leases of all attempts in one UPDATE. When it can't for too long, they are not ours any more:
+        recovery may give their leads to others, so calls that nobody has answered are cancelled."""
+        renewed_at = time.monotonic()
+        while True:
+            await asyncio.sleep(RENEW_EVERY)
+            with self._lock:
+                active = list(self._active)
+            try:
+                await asyncio.wrap_future(self.records.submit(_renew, active))
+            except (OperationalError, InterfaceError) as error:
+                logger.warning("Attempts can't be renewed: %s", one_line(error))
+                if time.monotonic() - renewed_at > attempts.LEASE.total_seconds() - RENEW_EVERY:
+                    self._cancelled(self.calls.cancel_unanswered())
+            else:
+                renewed_at = time.monotonic()
+
+    def _cancelled(self, calls: int) -> None:
+        if calls:
+            logger.info("Cancelling %d calls that nobody has answered.", calls)
+
+    # --- the end --------------------------------------------------------------------------------------
+
+    def drain(self) -> None:
+        """Takes no attempt any more, cancels what rings; answered calls may end in their own time."""
+        self._draining.set()
+        self.calls.loop.call_soon_threadsafe(self.calls.cancel_unanswered)
+        self.calls.loop.call_soon_threadsafe(
+            self.calls.loop.call_later, PATIENCE.total_seconds(), self.calls.hang_up_all
+        )
+
+    def close(self) -> None:
+        """Un-registers and gives the ports back. After the last task has ended."""
+        self.calls.close()
+        try:
+            self.records.run(ports.release_ports, self.name)
+        except (OperationalError, InterfaceError) as error:
+            logger.warning("Dialer ports come back when their lease ends: %s", one_line(error))
+        self.records.close()
+
+
+def outcome(event: Ended) -> Outcome:
+    """The report of a call as it is recorded; a fault of ours is UNKNOWN, and says so."""
+    report = event.report
+    if report is None:
+        reason = f"The call failed by a fault of the dialer: {event.error!r}"
+        return Outcome(LeadStatus.UNKNOWN, event.at, reason=reason, ended_by="local")
+    amd = report.amd
+    return Outcome(
+        result=_status(str(report.result)),
+        ended_at=report.ended_at or event.at,
+        answered_at=report.answered_at,
+        transferred_at=report.transferred_at,
+        sip_code=report.sip_code,
+        q850_cause=report.q850_cause,
+        reason=report.reason or "",
+        ended_by=str(report.ended_by or ""),
+        call_id=report.call_id or "",
+        amd_verdict=amd.verdict if amd else "",
+        amd_cause=amd.cause if amd else "",
+        amd_decision_ms=amd.decision_ms if amd else None,
+    )
+
+
+def _status(result: str) -> str:
+    return result if result in LeadStatus.values else LeadStatus.UNKNOWN
+
+
+def _started(campaigns: set[int]) -> set[int]:
+    started = Campaign.objects.filter(pk__in=campaigns, state=Campaign.State.STARTED)
+    return set(started.values_list("pk", flat=True))
+
+
+def _renew(attempt_ids: list[int]) -> None:
+    if attempt_ids:
+        CallAttempt.objects.filter(pk__in=attempt_ids, ended_at=None).update(
+            lease_until=timezone.now() + attempts.LEASE
+        )

@@ -1,0 +1,73 @@
+"""One leader among all engines: a PostgreSQL advisory lock on a connection of its own.
+
+The lock lives as long as the connection. An engine that loses its connection stops at once; PostgreSQL gives the
+lock to another one when it has noticed the same, so there are never two.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from contextlib import suppress
+from typing import Any
+
+import psycopg
+
+from dialing.announcements import connect
+from dialing.records import one_line
+
+logger = logging.getLogger(__name__)
+
+LOCK = 0x6469616C6572  # "dialer"
+EVERY = 1.0
+"""Seconds between tries to become leader, and between looks at the leader's connection."""
+PATIENCE = 2.0
+"""Seconds that the database may take to answer the leader."""
+
+
+async def lead(duty: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Runs `duty` whenever this engine is the leader, for ever. Cancel it to stop: the lock is free at once."""
+    away = False
+    while True:
+        try:
+            async with await connect("dialer engine leader") as connection:
+                if away:
+                    logger.info("The engine reaches the database again.")
+                away = False
+                await _wait_for_lock(connection)
+                logger.info("This engine is the leader.")
+                await _work(connection, duty)
+        except (psycopg.Error, TimeoutError) as error:
+            if not away:
+                logger.warning("The engine can't reach the database, trying on: %s", one_line(error))
+            away = True
+        await asyncio.sleep(EVERY)
+
+
+async def _wait_for_lock(connection: psycopg.AsyncConnection[Any]) -> None:
+    waiting = False
+    while True:
+        cursor = await connection.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
+        row = await cursor.fetchone()
+        if row and row[0]:
+            return
+        if not waiting:
+            logger.info("Another engine leads; this one stands by.")
+        waiting = True
+        await asyncio.sleep(EVERY)
+
+
+async def _work(
+    connection: psycopg.AsyncConnection[Any], duty: Callable[[], Coroutine[Any, Any, None]]
+) -> None:
+    """Does the duty until the connection fails, which raises, or the duty fails."""
+    task = asyncio.create_task(duty())
+    try:
+        while not task.done():
+            await asyncio.wait({task}, timeout=EVERY)
+            async with asyncio.timeout(PATIENCE):
+                await connection.execute("SELECT 1")
+        task.result()
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError, Exception):
+            await task

@@ -1,0 +1,61 @@
+"""The registered ports of this process: one call each."""
+
+import threading
+import time
+from collections import deque
+
+
+class FreePorts:
+    """Ids of ports that can carry a call now. Used by the task threads and the event loop alike."""
+
+    def __init__(self) -> None:
+        self._free: deque[int] = deque()  # longest idle first, so that no port is worn by all calls
+        self._usable: set[int] = set()
+        self._taken: set[int] = set()
+        self._changed = threading.Condition()
+
+    def take(self, wait: float) -> int | None:
+        """A free port, or None when there is none within `wait` seconds. Give it back after the call."""
+        deadline = time.monotonic() + wait
+        with self._changed:
+            while not self._free:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    return None
+                self._changed.wait(left)
+            port = self._free.popleft()
+            self._taken.add(port)
+            return port
+
+    def give_back(self, port: int) -> None:
+        with self._changed:
+            self._taken.discard(port)
+            if port in self._usable:
+                self._free.append(port)
+                self._changed.notify()
+
+    def allow(self, port: int) -> None:
+        """The port is registered: calls may use it."""
+        with self._changed:
+            if port in self._usable:
+                return
+            self._usable.add(port)
+            if port not in self._taken:
+                self._free.append(port)
+                self._changed.notify()
+
+    def forbid(self, port: int) -> None:
+        """The port is not registered, or not ours any more; a call on it goes on."""
+        with self._changed:
+            self._usable.discard(port)
+            if port in self._free:
+                self._free.remove(port)
+
+    def is_taken(self, port: int) -> bool:
+        with self._changed:
+            return port in self._taken
+
+    def counts(self) -> tuple[int, int]:
+        """Ports free and ports in a call."""
+        with self._changed:
+            return len(self._free), len(self._taken)

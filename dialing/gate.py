@@ -1,0 +1,93 @@
+"""The last-moment gate (invariant I3): may this number be dialed now?
+
+Asked in the calls worker, just before the INVITE. By the clock and the rows as they are, never by what was true
+when the lead was claimed.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, auto
+
+from django.db.models import Exists, OuterRef, Q
+
+from campaigns.models import Campaign, Schedule
+from dnc import services as dnc
+from dnc.models import DncService
+from leads.models import CallAttempt, Lead
+
+
+class Answer(Enum):
+    DIAL = auto()
+    CLOSED = auto()
+    """Not now: the lead goes back to the pool as it was."""
+    USED_UP = auto()
+    """No attempts left: the lead is done."""
+    LISTED = auto()
+    """On the do-not-call list: never."""
+    LIST_UNAVAILABLE = auto()
+    """The do-not-call list can't be asked: nobody is dialed until it can."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    answer: Answer
+    reason: str = ""
+    """For the attempt's record, in plain English."""
+
+
+def examine(attempt: CallAttempt, now: datetime) -> Verdict:
+    """All questions of the gate, the cheap ones first, the do-not-call list last. Changes nothing."""
+    campaign, lead = attempt.campaign, attempt.lead
+    if campaign is None:
+        return Verdict(Answer.CLOSED, "The campaign was deleted.")
+    if lead is None:
+        return Verdict(Answer.CLOSED, "The lead was removed.")
+    if lead.phone_number != attempt.phone_number:
+        return Verdict(Answer.CLOSED, "The lead's number was changed.")
+    closed = why_closed(campaign, now)
+    if closed:
+        return Verdict(Answer.CLOSED, closed)
+    if lead.attempts >= campaign.max_attempts:
+        return Verdict(Answer.USED_UP, f"All {campaign.max_attempts} attempts are used up.")
+    return _ask_list(campaign.dnc_service, lead)
+
+
+def _ask_list(service: DncService | None, lead: Lead) -> Verdict:
+    if service is None:
+        return Verdict(Answer.DIAL)
+    if service.state == DncService.State.OUT_OF_SERVICE:
+        return Verdict(Answer.LIST_UNAVAILABLE, f"The do-not-call service {service.name} is out of service.")
+    try:
+        listed = dnc.is_listed(service, lead.phone_number)
+    except dnc.DncUnavailableError as error:
+        dnc.mark_out_of_service(service.pk, str(error), lead.phone_number)
+        return Verdict(Answer.LIST_UNAVAILABLE, str(error))
+    if listed:
+        return Verdict(Answer.LISTED, f"On the do-not-call list of {service.name}.")
+    return Verdict(Answer.DIAL)
+
+
+def why_closed(campaign: Campaign, now: datetime) -> str:
+    """Why the campaign may not dial at `now`, or an empty text."""
+    if not campaign.is_started:
+        return "The campaign is stopped."
+    schedules = Schedule.objects.filter(campaign=campaign, opens_at__lte=now, closes_at__gt=now)
+    states = set(schedules.values_list("state", flat=True))
+    if not states:
+        return "Outside the campaign's hours."
+    if Schedule.State.RUNNING not in states:
+        return "The schedule is not running."
+    return ""
+
+
+def is_open(now: datetime) -> Q:
+    """The same as a condition on attempts, for the statement that starts them.
+
+    Exists() and not a join: a join would move the whole condition, the attempt's own state too, into a
+    sub-select, which is not looked at again when the statement has waited for another one on the same row.
+    """
+    window = Schedule.objects.filter(
+        campaign=OuterRef("campaign"), state=Schedule.State.RUNNING, opens_at__lte=now, closes_at__gt=now
+    )
+    started = Campaign.objects.filter(pk=OuterRef("campaign"), state=Campaign.State.STARTED)
+    return Q(Exists(window)) & Q(Exists(started))

@@ -1,0 +1,251 @@
+"""Progressive pacing (SPEC 1, invariant I5): how many leads of which campaign to call now.
+
+Events and `now` in, `{campaign: calls}` out; no clock, no I/O, no Django, so that a simulator can replay it.
+Times are seconds of any one clock; queues, campaigns and attempts are named by their ids.
+
+For each queue, calls in flight <= free agents - callers already waiting. An agent is reserved from the plan on
+(the claim that follows it takes some milliseconds), until the contact centre reports somebody of the queue
+busy for the call, or the attempt ends. After a transfer the attempt may end before the contact centre's event
+shows the agent busy: such a reservation settles with the next pick-up of the queue, or after `settle` seconds.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+STALE_AFTER = 5.0
+"""Seconds without a word from the contact centre after which a queue counts as without free agents."""
+SETTLE = 5.0
+"""Seconds that an agent stays reserved after a transfer of which no pick-up was seen."""
+REORDERING = 0.1
+"""Seconds by which a pick-up may seem to precede its transfer: the two events come by different ways."""
+DRY = 1.0
+"""Seconds for which a campaign that had fewer due leads than asked for is left alone."""
+
+
+@dataclass(frozen=True)
+class Supply:
+    """What a contact centre reports of one queue: agents by name, or the numbered channels of an IVR."""
+
+    free: frozenset[str]
+    busy: frozenset[str]
+    waiting: int = 0
+
+    @classmethod
+    def of_channels(cls, total: int, busy: int, waiting: int = 0) -> "Supply":
+        """Channels taken from the first on, so that one call more is one channel that went from free to busy."""
+        names = [f"channel {number}" for number in range(max(total, busy))]
+        return cls(free=frozenset(names[busy:]), busy=frozenset(names[:busy]), waiting=waiting)
+
+
+@dataclass(frozen=True)
+class Demand:
+    """A campaign that may dial now, and its share of a queue that several campaigns use."""
+
+    queue: int
+    weight: float = 1.0
+
+
+@dataclass
+class _Reservation:
+    queue: int
+    since: float
+    transferred_at: float | None = None
+    ended_at: float | None = None
+    served: bool = False
+    """Somebody is busy with the call: it holds its port until the attempt ends, but no free agent any more."""
+
+
+@dataclass
+class _Line:
+    """One queue: the last report, and pick-ups that no transfer is known for yet."""
+
+    supply: Supply = field(default_factory=lambda: Supply(frozenset(), frozenset()))
+    reported_at: float = float("-inf")
+    pickups: list[float] = field(default_factory=list)
+
+
+class Pacer:
+    """State of all queues, campaigns, ports and reservations of one dialer."""
+
+    def __init__(self, *, stale_after: float = STALE_AFTER, settle: float = SETTLE) -> None:
+        self.stale_after = stale_after
+        self.settle = settle
+        self._lines: dict[int, _Line] = {}
+        self._demands: dict[int, Demand] = {}
+        self._reservations: dict[int, _Reservation] = {}
+        self._planned: dict[int, int] = {}  # campaign -> calls planned, claim not yet done
+        self._planned_on: dict[int, int] = {}  # queue -> the same
+        self._dry_until: dict[int, float] = {}
+        self._turn: dict[int, float] = {}  # campaign -> calls placed / weight (stride scheduling)
+        self._ports = 0
+        self._ended_early: dict[int, float] = {}  # attempts whose end was heard of before their claim
+
+    # --- what the contact centres say ---------------------------------------------------------------
+
+    def queue_reported(self, queue: int, supply: Supply, now: float) -> None:
+        """A new snapshot of `queue`; agents that went from free to busy took a call."""
+        line = self._lines.setdefault(queue, _Line())
+        taken = len(line.supply.free & supply.busy)
+        line.supply, line.reported_at = supply, now
+        line.pickups.extend([now] * taken)
+        self._match(queue, now)
+
+    def still_there(self, queues: Iterable[int], now: float) -> None:
+        """The contact centre gave a sign of life; the queues' last snapshots still hold."""
+        for queue in queues:
+            if queue in self._lines:
+                self._lines[queue].reported_at = now
+
+    def queue_lost(self, queue: int) -> None:
+        """The contact centre is out of reach: nobody is free until the next snapshot."""
+        if queue in self._lines:
+            self._lines[queue].reported_at = float("-inf")
+
+    # --- what the campaigns and ports are -------------------------------------------------------------
+
+    def campaigns(self, demands: Mapping[int, Demand]) -> None:
+        """The campaigns that may dial now; those left out get no calls."""
+        joining = demands.keys() - self._demands.keys()
+        here = [self._turn[campaign] for campaign in self._demands if campaign in demands]
+        for campaign in joining:
+            self._turn[campaign] = max(self._turn.get(campaign, 0.0), min(here, default=0.0))
+        self._demands = dict(demands)
+
+    @property
+    def demands(self) -> Mapping[int, Demand]:
+        return self._demands
+
+    def leads_came(self, campaign: int) -> None:
+        """Leads of the campaign became due: ask it again."""
+        self._dry_until.pop(campaign, None)
+
+    def ports(self, total: int) -> None:
+        """Registered ports over all workers, used or not."""
+        self._ports = total
+
+    # --- what became of the calls ---------------------------------------------------------------------
+
+    def claimed(self, campaign: int, queue: int, asked: int, attempts: Iterable[int], now: float) -> None:
+        """The claim that followed a plan is done: `attempts` of the `asked` calls are under way."""
+        for counts, key in ((self._planned, campaign), (self._planned_on, queue)):
+            counts[key] = max(0, counts.get(key, 0) - asked)
+        got = 0
+        for attempt in attempts:
+            self.reserve(attempt, queue, now)
+            got += 1
+        if got < asked:
+            self._dry_until[campaign] = now + DRY
+
+    def reserve(self, attempt: int, queue: int, now: float) -> None:
+        """An open attempt: of a claim, or found at start."""
+        if self._ended_early.pop(attempt, None) is not None:
+            return
+        self._reservations.setdefault(attempt, _Reservation(queue, now))
+
+    def transferring(self, attempt: int, at: float, now: float) -> None:
+        """The REFER of the attempt left at `at`; the next pick-up of its queue is for it."""
+        reservation = self._reservations.get(attempt)
+        if reservation and reservation.transferred_at is None:
+            reservation.transferred_at = at
+            self._match(reservation.queue, now)
+
+    def ended(self, attempt: int, *, transferred: bool, now: float) -> None:
+        """The attempt ended or was withdrawn; a transferred one may still wait for its pick-up to be seen."""
+        reservation = self._reservations.get(attempt)
+        if reservation is None:
+            self._ended_early[attempt] = now
+            return
+        if not transferred or reservation.served:
+            del self._reservations[attempt]
+        elif reservation.ended_at is None:
+            reservation.ended_at = now
+            reservation.transferred_at = reservation.transferred_at or now
+            self._match(reservation.queue, now)
+
+    def open_attempts(self, before: float) -> set[int]:
+        """Attempts reserved before `before` whose end is not known."""
+        return {
+            attempt
+            for attempt, reservation in self._reservations.items()
+            if reservation.ended_at is None and reservation.since < before
+        }
+
+    def knows(self, attempt: int) -> bool:
+        return attempt in self._reservations
+
+    # --- the answer -----------------------------------------------------------------------------------
+
+    def plan(self, now: float) -> dict[int, int]:
+        """Calls to place now, per campaign; they count as in flight until `claimed` says what came of them."""
+        self._expire(now)
+        room = {queue: self.room(queue, now) for queue in {d.queue for d in self._demands.values()}}
+        ports = self.free_ports()
+        eager = {c: d for c, d in self._demands.items() if self._dry_until.get(c, float("-inf")) <= now}
+        plan: dict[int, int] = {}
+        while ports > 0:
+            ready = [campaign for campaign, demand in eager.items() if room[demand.queue] > 0]
+            if not ready:
+                break
+            campaign = min(ready, key=lambda candidate: (self._turn[candidate], candidate))
+            demand = eager[campaign]
+            self._turn[campaign] += 1 / demand.weight
+            plan[campaign] = plan.get(campaign, 0) + 1
+            room[demand.queue] -= 1
+            ports -= 1
+        for campaign, calls in plan.items():
+            queue = eager[campaign].queue
+            self._planned[campaign] = self._planned.get(campaign, 0) + calls
+            self._planned_on[queue] = self._planned_on.get(queue, 0) + calls
+        return plan
+
+    def room(self, queue: int, now: float) -> int:
+        """Calls that the queue has agents for: free - waiting - in flight; 0 or less means none."""
+        line = self._lines.get(queue)
+        if line is None or now - line.reported_at > self.stale_after:
+            return 0
+        return len(line.supply.free) - line.supply.waiting - self.in_flight(queue)
+
+    def in_flight(self, queue: int) -> int:
+        """Reservations of the queue: planned, in a call, or transferred and not yet seen picked up."""
+        held = sum(r.queue == queue and not r.served for r in self._reservations.values())
+        return held + self._planned_on.get(queue, 0)
+
+    def free_ports(self) -> int:
+        used = sum(reservation.ended_at is None for reservation in self._reservations.values())
+        return self._ports - used - sum(self._planned.values())
+
+    def _match(self, queue: int, now: float) -> None:
+        """Gives pick-ups to transfers, oldest first: the agent is busy now, the reservation has served."""
+        line = self._lines.setdefault(queue, _Line())
+        waiting = sorted(
+            (reservation.transferred_at, attempt)
+            for attempt, reservation in self._reservations.items()
+            if reservation.queue == queue
+            and not reservation.served
+            and reservation.transferred_at is not None
+        )
+        for transferred_at, attempt in waiting:
+            seen = next((p for p in line.pickups if p >= transferred_at - REORDERING), None)
+            if seen is None:
+                continue
+            line.pickups.remove(seen)
+            self._serve(attempt)
+        line.pickups = [pickup for pickup in line.pickups if now - pickup <= self.settle]
+
+    def _serve(self, attempt: int) -> None:
+        reservation = self._reservations[attempt]
+        if reservation.ended_at is not None:
+            del self._reservations[attempt]
+        else:
+            reservation.served = True
+
+    def _expire(self, now: float) -> None:
+        over = [
+            attempt
+            for attempt, reservation in self._reservations.items()
+            if reservation.ended_at is not None and now - reservation.ended_at > self.settle
+        ]
+        for attempt in over:
+            del self._reservations[attempt]
+        early = self._ended_early.items()
+        self._ended_early = {attempt: ended for attempt, ended in early if now - ended <= self.settle}

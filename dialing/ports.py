@@ -1,0 +1,82 @@
+"""Leasing dialer ports: a worker registers only ports that no other worker holds.
+
+A lease names its worker and ends by itself when it is not renewed, so a killed worker's ports come back.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from campaigns.announce import announce
+from leads.models import CallAttempt
+from telephony.models import DialerPort
+
+LEASE = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class LeasedPort:
+    """What a worker must know to register a port; a change of any field means registering anew."""
+
+    id: int
+    extension: str
+    password: str
+    registrar_host: str
+    registrar_port: int
+    transport: str
+
+
+@transaction.atomic
+def keep_ports(worker: str, capacity: int, now: datetime) -> list[LeasedPort]:
+    """Renews the worker's leases, lets disabled ports go, and leases free ones up to `capacity`.
+
+    Returns the ports that the worker holds now. A port with an open attempt is not leased: that is a call of a
+    worker that went away, and recovery will end it first.
+    """
+    mine = DialerPort.objects.filter(worker=worker)
+    idle = ~Exists(CallAttempt.objects.filter(port=OuterRef("pk"), ended_at=None))
+    mine.filter(idle, enabled=False).update(worker="", lease_until=None, state=DialerPort.State.OFF)
+    held = mine.update(lease_until=now + LEASE)
+    if held < capacity:
+        free = Q(worker="") | Q(lease_until__lt=now) | Q(lease_until=None)
+        wanted = (
+            DialerPort.objects.select_for_update(skip_locked=True)
+            .filter(free, idle, enabled=True)
+            .order_by("pk")
+            .values_list("pk", flat=True)[: capacity - held]
+        )
+        DialerPort.objects.filter(pk__in=list(wanted)).update(
+            worker=worker, lease_until=now + LEASE, state=DialerPort.State.OFF, last_error=""
+        )
+    return [
+        LeasedPort(p.pk, p.extension, p.password, p.registrar_host, p.registrar_port, p.transport)
+        for p in mine.filter(enabled=True).order_by("pk")
+    ]
+
+
+def record_registration(worker: str, port_id: int, error: str | None) -> None:
+    """The port is registered (`error` None), or can't be, and why. Ignored when the lease is lost."""
+    state = DialerPort.State.REGISTERED if error is None else DialerPort.State.FAILED
+    with transaction.atomic():
+        if DialerPort.objects.filter(pk=port_id, worker=worker).update(state=state, last_error=error or ""):
+            announce("ports")
+
+
+@transaction.atomic
+def release_ports(worker: str) -> int:
+    """The worker leaves: its ports belong to nobody. Returns how many."""
+    released = DialerPort.objects.filter(worker=worker).update(
+        worker="", lease_until=None, state=DialerPort.State.OFF
+    )
+    if released:
+        announce("ports")
+    return released
+
+
+def registered(now: datetime) -> QuerySet[DialerPort]:
+    """Ports that can carry a call now, or carry one."""
+    return DialerPort.objects.filter(
+        enabled=True, state=DialerPort.State.REGISTERED, lease_until__gte=now
+    ).exclude(worker="")

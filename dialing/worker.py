@@ -1,0 +1,51 @@
+"""The calls worker of this process, tied to Celery's signals.
+
+A Celery worker that does not consume `calls` never imports the SIP user agent.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from celery.signals import worker_init, worker_shutdown, worker_shutting_down
+
+if TYPE_CHECKING:
+    from dialing.calls_worker import CallsWorker
+
+QUEUE = "calls"
+
+_worker: "CallsWorker | None" = None
+
+
+def current() -> "CallsWorker":
+    """The calls worker of this process. RuntimeError in a process that does not consume `calls`."""
+    if _worker is None:
+        raise RuntimeError(
+            f"This process is no calls worker: start one with `celery worker -Q {QUEUE} -P threads`."
+        )
+    return _worker
+
+
+@worker_init.connect
+def _on_worker_init(options: dict[str, Any] | None = None, **_kwargs: Any) -> None:
+    """Threads have no `worker_process_init`; the loop starts here, when the worker consumes `calls`."""
+    global _worker
+    queues = (options or {}).get("queues") or ()
+    names = queues.split(",") if isinstance(queues, str) else list(queues)
+    if QUEUE in names:
+        from dialing.calls_worker import CallsWorker
+
+        _worker = CallsWorker(int((options or {}).get("concurrency") or 1))
+        _worker.start()
+
+
+@worker_shutting_down.connect
+def _on_worker_shutting_down(**_kwargs: Any) -> None:
+    if _worker is not None:
+        _worker.drain()
+
+
+@worker_shutdown.connect
+def _on_worker_shutdown(**_kwargs: Any) -> None:
+    global _worker
+    if _worker is not None:
+        worker, _worker = _worker, None
+        worker.close()
