@@ -1,13 +1,15 @@
-# Every command a developer or administrator types. `make venv` is the only one that downloads.
+# Every command a developer or administrator types. Only `make venv` and `make dev` (which the others run when
+# something changed) and `make test-peers` download.
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 UV     := UV_LINK_MODE=copy $(BIN)/uv
 
-.PHONY: help venv dev demo up test check format test-peers bench chaos requirements clean
+.PHONY: help venv dev demo up test check format test-peers bench requirements clean
+.DEFAULT_GOAL := help
 
 help:           ## this list
-	@grep -hE '^[a-z-]+: .*##|^[a-z-]+:  *##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/' | expand -t 16
 
 venv: $(VENV)/.installed        ## build .venv with the pinned packages
 dev: $(VENV)/.installed-dev     ## the same, with the tools of the checks and tests
@@ -29,13 +31,14 @@ up: venv        ## the product, without the demo
 test: dev       ## all tests that need nothing but this folder
 	@$(BIN)/python -m pytest
 
-check: dev      ## format, lint, types, import contracts, migrations, translations
+check: dev      ## format, lint, types, import contracts, migrations, settings
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy .
 	@$(BIN)/lint-imports --no-cache
-	@$(BIN)/python manage.py makemigrations --check --dry-run
+	@$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	@$(BIN)/python manage.py check
+	@echo "check: everything is in order"
 
 format: dev     ## put the code into its format
 	@$(BIN)/ruff format .
@@ -52,4 +55,4 @@ requirements: dev ## compile requirements*.txt from pyproject.toml
 	@$(UV) pip compile -q --universal --python-version 3.11 --no-emit-index-url --no-header --group dev -c requirements.txt -o requirements-dev.txt
 
 clean:          ## remove .venv and caches (data in var/ stays)
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+	@rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache

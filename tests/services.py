@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from dialer_project.embedded import EmbeddedPostgres, EmbeddedValkey, location
+from dialer_project.embedded import location
+from dialer_project.embedded.postgres import EmbeddedPostgres
+from dialer_project.embedded.valkey import EmbeddedValkey
 from dialer_project.processes.spawn import is_alive
 
 _PREFIX = "dialer-test-"

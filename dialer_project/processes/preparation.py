@@ -11,7 +11,8 @@ from django.db import DatabaseError, connection
 from accounts.models import Role, User
 from accounts.services import create_user
 from dialer_project import env
-from dialer_project.embedded import EmbeddedPostgres, EmbeddedValkey
+from dialer_project.embedded.postgres import EmbeddedPostgres
+from dialer_project.embedded.valkey import EmbeddedValkey
 from dialer_project.processes.failure import StartError
 from dialer_project.processes.supervisor import Supervisor
 

@@ -35,7 +35,12 @@ def processes() -> list[Process]:
             ready=answers_http(reached, port),
             stop_order=STOP_FIRST,
         ),
-        Process("engine", [sys.executable, "manage.py", "run_engine"], stop_order=STOP_FIRST),
+        Process(
+            "engine",
+            [sys.executable, "manage.py", "run_engine"],
+            ready=says(r"is the leader|stands by"),
+            stop_order=STOP_FIRST,
+        ),
         Process("beat", _celery("beat"), ready=says(r"beat: Starting"), stop_order=STOP_FIRST),
         Process(
             "calls",

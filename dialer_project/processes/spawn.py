@@ -1,6 +1,7 @@
 """Starting one child process so that it can always be ended, whatever happens to us."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -23,11 +24,17 @@ class Account:
 
 
 def open_log(path: Path) -> int:
-    """Descriptor that appends to a log; one that grew past 20 MB becomes `<name>.1` first."""
+    """Descriptor that appends to a log; one that grew too long is shortened first."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists() and path.stat().st_size > _LOG_LIMIT:
-        path.replace(path.with_name(path.name + ".1"))
+    shorten_log(path)
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o640)
+
+
+def shorten_log(path: Path) -> None:
+    """A log past 20 MB becomes `<name>.1`. Copied and emptied: its writer appends to the same file."""
+    if path.exists() and path.stat().st_size > _LOG_LIMIT:
+        shutil.copyfile(path, path.with_name(path.name + ".1"))
+        os.truncate(path, 0)
 
 
 def spawn(

@@ -12,9 +12,10 @@ from dialer_project.embedded.server import EmbeddedServer
 from dialer_project.processes.failure import StartError
 from dialer_project.processes.readiness import Check
 from dialer_project.processes.register import Register, signal_group
-from dialer_project.processes.spawn import last_lines, spawn
+from dialer_project.processes.spawn import last_lines, shorten_log, spawn
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
+_LOGS_EVERY = 60.0
 _STEADY_SECONDS = 60.0
 """A process that lived so long starts its back-off anew."""
 
@@ -66,6 +67,7 @@ class Supervisor:
         self._var, self._cwd, self._say = var, cwd, say
         self._children: list[_Child] = []
         self._servers: list[EmbeddedServer] = []
+        self._logs_at = 0.0
 
     def adopt(self, server: EmbeddedServer) -> None:
         """An embedded server: ended last, in reverse order of adoption, and started again when it dies."""
@@ -92,6 +94,10 @@ class Supervisor:
                 self._note_crash(child, now)
             if child.popen is None and now >= child.restart_at:
                 self._spawn(child)
+        if now >= self._logs_at:
+            self._logs_at = now + _LOGS_EVERY
+            for log in [*(child.log for child in self._children), *(server.log for server in self._servers)]:
+                shorten_log(log)
 
     def check_stop(self) -> None:
         """Raises StopRequested once somebody asked for the end."""
