@@ -68,15 +68,15 @@ class Call:
 
     def _refuse(self, refusal: Refusal, ended_by: str = "rejected") -> None:
         reason = ("Reason", f"Q.850;cause={refusal.q850_cause}")
-        self._invite.reply(refusal.sip_code, local_tag=self.dialog.local_tag, extra=(reason,))
         self.record.q850_cause = refusal.q850_cause
         self._end(refusal.sip_code, ended_by)
+        self._invite.reply(refusal.sip_code, local_tag=self.dialog.local_tag, extra=(reason,))
 
     def cancel(self) -> None:
         """The dialer gave up ringing: CANCEL, or BYE before the answer (RFC 3261 sections 9.2, 15)."""
         if self.state is CallState.RINGING:
-            self._invite.reply(487, local_tag=self.dialog.local_tag)
             self._end(487, "dialer")
+            self._invite.reply(487, local_tag=self.dialog.local_tag)
 
     # Talking
 
@@ -209,13 +209,13 @@ class Call:
         if self.state is not CallState.ANSWERED:
             return
         dialog, exchange = self.dialog, self.exchange
+        self._invite.acknowledge()  # no more repetitions of the 200
+        self._end(200, ended_by)
         exchange.transactions.request(
             lambda branch: dialog.request("BYE", branch, exchange.sent_by, (NORMAL_CLEARING,)),
             dialog.destination,
             lambda _code: None,
         )
-        self._invite.acknowledge()  # no more repetitions of the 200
-        self._end(200, ended_by)
 
     def bye(self) -> None:
         """The dialer hung up. A transferred customer stays where they are."""
@@ -226,6 +226,7 @@ class Call:
             self._end(200, "dialer")
 
     def _end(self, sip_code: int, ended_by: str) -> None:
+        """Write the call down. The dialer is told after that, so whoever hears of the end finds it in the log."""
         self.state = CallState.ENDED
         self._cancel_timer()
         self.exchange.calls.pop(self.dialog.key, None)

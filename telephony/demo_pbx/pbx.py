@@ -220,8 +220,8 @@ class DemoPbx:
         call.reinvite(transaction)
 
     def _bye(self, call: Call, transaction: ServerTransaction) -> None:
-        transaction.reply(200)
         call.bye()
+        transaction.reply(200)
 
     def _refer(self, call: Call, transaction: ServerTransaction) -> None:
         values = transaction.incoming.request.headers.getlist("Refer-To")
