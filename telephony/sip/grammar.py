@@ -20,7 +20,7 @@ _UNESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_](?:[A-Za-z0-9._\-]*))(?:\s*:\s*(\d{1,5}))?\s*$")
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.\-]*)\s*:(.*)$", re.DOTALL)
 _VIA = re.compile(
-    r"\s*SIP\s*/\s*2\.0\s*/\s*(" + _WORD + r")\s+([^;\s]+(?:\s*:\s*\d+)?)\s*(;.*)?$", re.I | re.S
+    r"\s*SIP\s*/\s*(\d\.\d)\s*/\s*(" + _WORD + r")\s+([^;\s]+(?:\s*:\s*\d+)?)\s*(;.*)?$", re.I | re.S
 )
 _BAD_URI = re.compile(r'[\s<>"\x00-\x1f]')
 _TOKEN_ONLY = re.compile(_WORD + r"\Z")
@@ -203,5 +203,12 @@ class ViaHop:
         match = _VIA.match(value)
         if match is None:
             raise ValueError("Via is not valid")
-        host, port = parse_host_port(match.group(2))
-        return cls(match.group(1).upper(), host, port, parse_params(match.group(3) or ""))
+        host, port = parse_host_port(match.group(3))
+        return cls(match.group(2).upper(), host, port, parse_params(match.group(4) or ""))
+
+    @staticmethod
+    def check(value: str) -> None:
+        """What `parse` forgives, so that a refusal still finds its way back: ValueError."""
+        match = _VIA.match(value)
+        if match is None or match.group(1) != "2.0" or re.search(r";\s*(;|$)", match.group(4) or ""):
+            raise ValueError("Via is not valid")

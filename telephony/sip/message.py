@@ -82,7 +82,15 @@ class Envelope:
     def tokens(self, name: str) -> set[str]:
         """Option tags or methods of a comma list, in lower case."""
         values = self.message.headers.getlist(name)
-        return {part.lower() for value in values for part in split_outside_quotes(value, ",") if part}
+        return {part.lower() for value in values for part in _parts(value) if part}
+
+
+def _parts(value: str) -> list[str]:
+    """A comma list; one that does not close its quotes is one part."""
+    try:
+        return split_outside_quotes(value, ",")
+    except ValueError:
+        return [value]
 
 
 @dataclass(slots=True)
@@ -105,6 +113,8 @@ def read_message(data: bytes, *, stream: bool = False) -> Envelope:
     try:
         envelope = _envelope(message)
         problem = problem or _check(message, envelope)
+        if problem is None:
+            ViaHop.check(split_outside_quotes(message.headers["Via"], ",")[0])
         message.body = _cut_body(message, body, stream)
     except ValueError as error:
         raise MessageError(str(error), _answer(message, 400, "Bad Request")) from None
@@ -141,6 +151,8 @@ def _read_start_line(line: str) -> tuple[Request | Response, tuple[int, str] | N
     problem = None if version.upper() == "SIP/2.0" else (505, "Version Not Supported")
     try:
         uri = parse_uri(target)
+        if "?" in target.rpartition("@")[2]:
+            problem = problem or (400, "Headers in Request-URI")  # RFC 3261 section 19.1.1
     except ValueError:
         unknown = is_token(target.partition(":")[0]) and target.partition(":")[0].lower() not in (
             "sip",
@@ -263,7 +275,7 @@ class Reason:
         """The Q.850 reason of a message, else the text of its first one, else nothing."""
         text = None
         for value in message.headers.getlist("Reason"):
-            for part in split_outside_quotes(value, ","):
+            for part in _parts(value):
                 protocol, _, tail = part.partition(";")
                 try:
                     params = parse_params(tail)

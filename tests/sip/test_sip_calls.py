@@ -1,0 +1,372 @@
+"""Whole calls against a simulated peer, with explicit time: RFC 3261 sections 9, 13 to 15, RFC 3515, RFC 6026."""
+
+import pytest
+
+from telephony.sip.call import CallState, EndedBy
+from telephony.sip.invite import CallerIdentity
+from telephony.sip.transfer import TransferState
+
+from .simulated_peer import SDP, SimulatedCall
+
+CHALLENGE = {"WWW-Authenticate": 'Digest realm="pbx", nonce="n1", qop="auth,auth-int", algorithm=MD5'}
+
+
+def sipfrag(line: str, state: str = "active") -> dict[str, object]:
+    headers = {"Event": "refer", "Content-Type": "message/sipfrag", "Subscription-State": state}
+    return {"headers": headers, "body": f"SIP/2.0 {line}\r\n".encode()}
+
+
+def notify(sim: SimulatedCall, line: str, state: str = "active") -> None:
+    headers = {"Event": "refer", "Content-Type": "message/sipfrag", "Subscription-State": state}
+    sim.request("NOTIFY", headers=headers, body=f"SIP/2.0 {line}\r\n".encode())
+
+
+def test_answered_call_ends_with_our_bye() -> None:
+    sim = SimulatedCall()
+    sim.answer()
+    assert sim.listener.events == ["ringing 180", "answered"]
+    assert sim.media.remote == ("192.0.2.9", 4000, 8)
+    assert sim.media.answered
+    sim.call.hang_up()
+    sim.respond(200)
+    assert sim.methods == ["INVITE", "ACK", "BYE"]
+    assert sim.listener.ending is not None
+    assert sim.listener.ending.by is EndedBy.LOCAL
+    assert sim.media.closed == 1
+
+
+def test_challenged_invite_is_sent_again_with_credentials_and_a_higher_cseq() -> None:
+    sim = SimulatedCall()
+    sim.call.start()
+    sim.respond(401, headers=CHALLENGE)
+    assert sim.methods == ["INVITE", "ACK", "INVITE"]
+    invite = sim.last("INVITE")
+    assert invite.cseq == 2
+    assert 'username="6001"' in (invite.header("Authorization") or "")
+    sim.respond(200, invite, body=SDP)
+    assert "Authorization" in sim.last("ACK").message.headers.keys()  # noqa: SIM118
+    assert sim.call.state is CallState.ANSWERED
+
+
+def test_refused_password_is_tried_once() -> None:
+    sim = SimulatedCall()
+    sim.call.start()
+    sim.respond(401, headers=CHALLENGE)
+    sim.respond(401, headers={"WWW-Authenticate": 'Digest realm="pbx", nonce="n2", qop="auth"'})
+    assert sim.methods.count("INVITE") == 2
+    assert sim.listener.ending is not None
+    assert sim.listener.ending.code == 401
+
+
+def test_stale_nonce_is_answered_with_the_new_one() -> None:
+    sim = SimulatedCall()
+    sim.call.start()
+    sim.respond(401, headers=CHALLENGE)
+    sim.respond(401, headers={"WWW-Authenticate": 'Digest realm="pbx", nonce="n2", stale=TRUE, qop="auth"'})
+    assert 'nonce="n2"' in (sim.last("INVITE").header("Authorization") or "")
+
+
+def test_silence_after_the_invite_ends_the_call_after_32_s() -> None:
+    sim = SimulatedCall()
+    sim.call.start()
+    sim.clock.advance(31.9)
+    assert sim.methods == ["INVITE"] * 7  # 0, 0.5, 1.5, 3.5, 7.5, 15.5, 31.5
+    assert sim.call.state is CallState.CALLING
+    sim.clock.advance(0.2)
+    assert sim.listener.ending is not None
+    assert (sim.listener.ending.by, sim.listener.ending.code) == (EndedBy.TIMEOUT, None)
+    assert sim.layer.open_transactions == 0
+    assert sim.clock.pending == 0
+
+
+def test_cancel_waits_for_a_provisional_response() -> None:
+    sim = SimulatedCall()
+    sim.call.start()
+    sim.call.cancel()
+    assert sim.methods == ["INVITE"]
+    invite = sim.last("INVITE")
+    sim.respond(100)
+    assert sim.methods == ["INVITE", "CANCEL"]
+    cancel = sim.last("CANCEL")
+    assert (cancel.branch, cancel.cseq) == (invite.branch, invite.cseq)
+    sim.respond(200, cancel)
+    sim.respond(487, invite)
+    assert sim.listener.ending is not None
+    assert (sim.listener.ending.by, sim.listener.ending.code) == (EndedBy.CANCELLED, 487)
+    assert sim.methods[-1] == "ACK"
+
+
+def test_a_200_that_crosses_our_cancel_is_acknowledged_and_hung_up() -> None:
+    sim = SimulatedCall()
+    sim.call.start()
+    invite = sim.last("INVITE")
+    sim.respond(180, invite)
+    sim.call.cancel()
+    sim.respond(200, invite, body=SDP)
+    assert sim.methods == ["INVITE", "CANCEL", "ACK", "BYE"]
+    sim.respond(200, sim.last("BYE"))
+    assert sim.listener.ending is not None
+    assert sim.listener.ending.by is EndedBy.CANCELLED
+    assert "answered" not in sim.listener.events
+
+
+def test_unanswered_cancel_ends_after_64_t1_and_a_later_200_is_still_hung_up() -> None:
+    sim = SimulatedCall()
+    sim.call.start()
+    invite = sim.last("INVITE")
+    sim.respond(180, invite)
+    sim.call.cancel()
+    sim.clock.advance(33)
+    assert sim.listener.ending is not None
+    assert sim.listener.ending.by is EndedBy.CANCELLED
+    sim.respond(200, invite, body=SDP)
+    assert sim.methods[-2:] == ["ACK", "BYE"]
+
+
+def test_every_retransmitted_200_gets_the_same_ack() -> None:
+    sim = SimulatedCall()
+    sim.answer()
+    invite, first = sim.last("INVITE"), sim.last("ACK")
+    for _ in range(3):
+        sim.respond(200, invite, body=SDP)
+    assert sim.methods.count("ACK") == 4
+    assert sim.last("ACK").branch == first.branch
+    assert sim.listener.events.count("answered") == 1
+
+
+def test_forked_second_200_is_acknowledged_and_hung_up_and_the_first_call_goes_on() -> None:
+    sim = SimulatedCall()
+    sim.answer()
+    sim.respond(200, sim.last("INVITE"), tag="other", body=SDP)
+    assert sim.methods == ["INVITE", "ACK", "ACK", "BYE"]
+    assert sim.last("BYE").to_tag == "other"
+    assert sim.call.state is CallState.ANSWERED
+
+
+def test_200_without_sdp_is_acknowledged_and_hung_up() -> None:
+    sim = SimulatedCall()
+    sim.call.start()
+    sim.respond(200)
+    assert sim.methods == ["INVITE", "ACK", "BYE"]
+    assert "answered" not in sim.listener.events
+
+
+def test_rejection_carries_code_cause_and_text() -> None:
+    sim = SimulatedCall()
+    sim.call.start()
+    sim.respond(403, headers={"Reason": 'SIP;cause=403, Q.850;cause=21;text="Call Rejected"'})
+    assert sim.listener.ending is not None
+    assert (sim.listener.ending.code, sim.listener.ending.cause) == (403, 21)
+    assert sim.listener.ending.text == "Call Rejected"
+    assert sim.media.closed == 1
+
+
+def test_bye_of_the_peer_ends_the_call_with_its_cause() -> None:
+    sim = SimulatedCall()
+    sim.answer()
+    sim.request("BYE", headers={"Reason": "Q.850;cause=16"})
+    assert sim.methods[-1] == "200"
+    assert sim.listener.ending is not None
+    assert (sim.listener.ending.by, sim.listener.ending.cause) == (EndedBy.REMOTE, 16)
+
+
+def test_retransmitted_bye_gets_the_same_200() -> None:
+    sim = SimulatedCall()
+    sim.answer()
+    bye = sim.request("BYE")
+    sim.receive(bye)
+    assert sim.methods[-2:] == ["200", "200"]
+    assert sim.listener.events.count("ended remote") == 1
+
+
+def test_crossing_byes_end_the_call_once() -> None:
+    sim = SimulatedCall()
+    sim.answer()
+    sim.call.hang_up()
+    sim.request("BYE")
+    sim.respond(481, sim.last("BYE"))
+    assert [event for event in sim.listener.events if event.startswith("ended")] == ["ended local"]
+
+
+def test_unanswered_bye_is_given_up_after_32_s() -> None:
+    sim = SimulatedCall()
+    sim.answer()
+    sim.call.hang_up()
+    sim.clock.advance(33)
+    assert sim.methods.count("BYE") == 11  # 0, 0.5, 1.5, 3.5, then every 4 s (RFC 3261 section 17.1.2.1)
+    assert sim.call.state is CallState.ENDED
+    sim.clock.advance(64)
+    assert sim.layer.open_transactions == 0
+
+
+def test_requests_follow_the_route_set_and_the_moved_target() -> None:
+    sim = SimulatedCall()
+    sim.answer(headers={"Record-Route": "<sip:p2.example.com;lr>, <sip:p1.example.com;lr>"})
+    sim.request("UPDATE", headers={"Contact": "<sip:moved@192.0.2.77:5080>"})
+    sim.call.hang_up()
+    bye = sim.last("BYE")
+    assert bye.message.headers.getlist("Route") == ["<sip:p1.example.com;lr>", "<sip:p2.example.com;lr>"]
+    assert str(bye.message.uri) == "sip:moved@192.0.2.77:5080"  # type: ignore[union-attr]
+
+
+def test_hold_and_resume_by_reinvite() -> None:
+    sim = SimulatedCall()
+    sim.answer()
+    held = sim.request("INVITE", body=SDP + b"a=sendonly\r\n", headers={"Contact": "<sip:peer@192.0.2.1>"})
+    answer = sim.last("200")
+    assert b"a=recvonly" in answer.message.body
+    assert sim.media.on_hold
+    sim.request("ACK", cseq=int(held.headers["CSeq"].split()[0]))
+    sim.request("INVITE", body=SDP, headers={"Contact": "<sip:peer@192.0.2.1>"})
+    assert not sim.media.on_hold
+
+
+def test_reinvite_without_offer_gets_ours_and_takes_the_answer_from_the_ack() -> None:
+    sim = SimulatedCall()
+    sim.answer()
+    request = sim.request("INVITE")
+    assert b"m=audio 40000 RTP/AVP 8 0" in sim.last("200").message.body
+    moved = SDP.replace(b"4000", b"4002")
+    sim.request("ACK", cseq=int(request.headers["CSeq"].split()[0]), body=moved)
+    assert sim.media.remote == ("192.0.2.9", 4002, 8)
+    sim.clock.advance(40)
+    assert sim.methods.count("200") == 1
+    assert sim.call.state is CallState.ANSWERED
+
+
+def test_200_to_a_reinvite_is_repeated_until_acknowledged_and_then_the_call_ends() -> None:
+    sim = SimulatedCall()
+    sim.answer()
+    sim.request("INVITE", body=SDP)
+    sim.clock.advance(33)
+    assert sim.methods.count("200") == 11
+    assert "BYE" in sim.methods
+
+
+def test_reinvite_that_does_not_suit_gets_488_and_the_call_goes_on() -> None:
+    sim = SimulatedCall()
+    sim.answer()
+    sim.request("INVITE", body=SDP.replace(b"RTP/AVP 8", b"RTP/AVP 18"))
+    assert sim.methods[-1] == "488"
+    assert sim.call.state is CallState.ANSWERED
+
+
+@pytest.mark.parametrize(
+    ("method", "code"),
+    [
+        ("OPTIONS", "200"),
+        ("INFO", "200"),
+        ("MESSAGE", "405"),
+        ("REFER", "405"),
+        ("PHONE", "501"),
+        ("NOTIFY", "489"),
+    ],
+)
+def test_other_requests_in_the_dialog(method: str, code: str) -> None:
+    sim = SimulatedCall()
+    sim.answer()
+    sim.request(method)
+    assert sim.methods[-1] == code
+
+
+def test_request_of_a_stranger_gets_481_and_old_cseq_500() -> None:
+    sim = SimulatedCall()
+    sim.answer()
+    sim.request("BYE", tag="stranger")
+    assert sim.methods[-1] == "481"
+    sim.request("OPTIONS", cseq=300)
+    sim.request("BYE", cseq=299)
+    assert sim.methods[-1] == "500"
+    assert sim.call.state is CallState.ANSWERED
+
+
+def test_transfer_with_both_notifies_in_one_burst() -> None:
+    sim = SimulatedCall()
+    sim.answer()
+    transfer = sim.call.refer("7000")
+    refer = sim.last("REFER")
+    assert refer.header("Refer-To") == "<sip:7000@192.0.2.1>"
+    assert refer.header("Referred-By") == "<sip:6001@192.0.2.1>"
+    sim.respond(202, refer)
+    notify(sim, "100 Trying")
+    notify(sim, "200 OK", "terminated;reason=noresource")
+    assert transfer.state is TransferState.SUCCEEDED
+    assert (transfer.accepted_code, transfer.final_code) == (202, 200)
+
+
+def test_notify_may_come_before_the_202() -> None:
+    sim = SimulatedCall()
+    sim.answer()
+    transfer = sim.call.refer("7000")
+    refer = sim.last("REFER")
+    notify(sim, "200 OK", "terminated")
+    assert transfer.state is TransferState.SUCCEEDED
+    sim.respond(202, refer)
+    assert (transfer.accepted_code, transfer.final_code) == (202, 200)
+
+
+def test_refused_and_failed_transfers() -> None:
+    sim = SimulatedCall()
+    sim.answer()
+    refused = sim.call.refer("7000")
+    sim.respond(603, sim.last("REFER"))
+    assert (refused.state, refused.accepted_code) == (TransferState.FAILED, 603)
+    failed = sim.call.refer("7001")
+    sim.respond(202, sim.last("REFER"))
+    notify(sim, "486 Busy Here", "terminated")
+    assert (failed.state, failed.final_code) == (TransferState.FAILED, 486)
+    assert sim.call.state is CallState.ANSWERED
+
+
+def test_peer_that_hangs_up_right_after_the_202() -> None:
+    sim = SimulatedCall()
+    sim.answer()
+    transfer = sim.call.refer("7000")
+    sim.respond(202, sim.last("REFER"))
+    sim.request("BYE")
+    assert transfer.state is TransferState.ACCEPTED
+    notify(sim, "200 OK", "terminated")  # the subscription outlives the call
+    assert sim.methods[-1] == "200"
+    assert transfer.state is TransferState.SUCCEEDED
+
+
+def test_challenged_refer_is_repeated() -> None:
+    sim = SimulatedCall()
+    sim.answer()
+    sim.call.refer("7000")
+    sim.respond(407, sim.last("REFER"), headers={"Proxy-Authenticate": 'Digest realm="p", nonce="x"'})
+    assert sim.methods.count("REFER") == 2
+    assert sim.last("REFER").header("Proxy-Authorization")
+
+
+def test_early_media_is_taken_from_a_183() -> None:
+    sim = SimulatedCall()
+    sim.call.start()
+    sim.respond(183, body=SDP)
+    assert sim.media.remote == ("192.0.2.9", 4000, 8)
+    assert not sim.media.answered
+
+
+def test_caller_identity_and_privacy() -> None:
+    sim = SimulatedCall(caller=CallerIdentity("Sales", "551130001000"))
+    sim.call.start()
+    invite = sim.last("INVITE")
+    assert (invite.sender.name, invite.sender.uri.user) == ("Sales", "551130001000")
+    assert invite.header("P-Asserted-Identity") == '"Sales" <sip:551130001000@192.0.2.1>'
+    hidden = SimulatedCall(caller=CallerIdentity("Sales", "551130001000", private=True))
+    hidden.call.start()
+    assert hidden.last("INVITE").sender.uri.host == "anonymous.invalid"
+    assert hidden.last("INVITE").header("Privacy") == "id"
+
+
+def test_ended_call_leaves_no_timer_and_no_transaction() -> None:
+    sim = SimulatedCall()
+    sim.answer()
+    sim.call.refer("7000")
+    sim.respond(202, sim.last("REFER"))
+    notify(sim, "200 OK", "terminated")
+    sim.call.hang_up()
+    sim.respond(200, sim.last("BYE"))
+    sim.clock.advance(70)
+    assert sim.layer.open_transactions == 0
+    assert sim.clock.pending == 0
