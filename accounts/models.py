@@ -71,3 +71,21 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def get_short_name(self) -> str:
         return self.first_name or self.username
+
+
+class ApiToken(models.Model):
+    """A signed-in program. Only the digest of the token is kept; `accounts.tokens` issues and checks it."""
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="api_tokens", verbose_name=_("user"))
+    digest = models.CharField(max_length=64, unique=True)
+    session_hash = models.CharField(max_length=64)
+    """`User.get_session_auth_hash()` at issue: a new password ends the token, as it ends open sessions."""
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("API token")
+        verbose_name_plural = _("API tokens")
+        ordering = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.user} {self.created_at:%Y-%m-%d %H:%M}"

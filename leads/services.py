@@ -93,7 +93,8 @@ def _good_rows(
                 raise InvalidNumberError(_("the name is longer than 200 characters"))
         except InvalidNumberError as error:
             upload.invalid += 1
-            report.writerow([row.line, str(error), *(cell[:200] for cell in row.cells)])
+            kept = [text.replace("\x00", "\ufffd") for text in (str(error), *row.cells)]
+            report.writerow([row.line, kept[0], *(cell[:200] for cell in kept[1:])])
             continue
         at = columns.description
         description = cells[at][:500] if at is not None and at < len(cells) else ""
@@ -101,16 +102,26 @@ def _good_rows(
 
 
 @transaction.atomic
+def add_lead(
+    actor: User | None, campaign: "Campaign", *, name: str, phone_number: str, description: str = ""
+) -> Lead:
+    """Adds one lead to a stopped campaign."""
+    _check_campaign(actor, Action.ADD, campaign)
+    number = _free_number(campaign, phone_number)
+    lead = Lead(campaign=campaign, name=name, description=description, phone_number=number)
+    lead.full_clean(exclude=["campaign"])
+    lead.save()
+    return lead
+
+
+@transaction.atomic
 def update_lead(actor: User | None, lead: Lead, *, name: str, description: str, phone_number: str) -> Lead:
     """Changes a lead of a stopped campaign; a lead with a new number is called anew."""
     _check_campaign(actor, Action.CHANGE, lead.campaign)
     current = Lead.objects.select_for_update().get(pk=lead.pk)
-    try:
-        number = normalise(phone_number, lead.campaign.default_country)
-    except InvalidNumberError as error:
-        raise ValidationError({"phone_number": str(error)}) from error
-    if Lead.objects.filter(campaign=lead.campaign, phone_number=number).exclude(pk=lead.pk).exists():
-        raise ValidationError({"phone_number": _("The campaign has this number already.")})
+    number = current.phone_number  # digits already: reading them as a national number would change them
+    if phone_number != number:
+        number = _free_number(lead.campaign, phone_number, lead)
     if number != current.phone_number and current.status in FINAL_STATUSES:
         current.status = LeadStatus.NOT_CALLED
         current.pool = pool.after_attempt(current.status, current.attempts, lead.campaign.max_attempts)
@@ -125,6 +136,18 @@ def remove_lead(actor: User | None, lead: Lead) -> None:
     """Removes a lead of a stopped campaign; its call records stay."""
     _check_campaign(actor, Action.DELETE, lead.campaign)
     lead.delete()
+
+
+def _free_number(campaign: "Campaign", text: str, lead: Lead | None = None) -> str:
+    """The digits of `text`, which no other lead of the campaign has."""
+    try:
+        number = normalise(text, campaign.default_country)
+    except InvalidNumberError as error:
+        raise ValidationError({"phone_number": str(error)}) from error
+    owner = Lead.objects.filter(campaign=campaign, phone_number=number).first()
+    if owner is not None and owner != lead:
+        raise ValidationError({"phone_number": _("The campaign has this number already.")})
+    return number
 
 
 def _check_campaign(actor: User | None, action: Action, campaign: "Campaign") -> None:

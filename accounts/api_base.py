@@ -1,0 +1,102 @@
+"""What all API views share: roles, scope and related objects.
+
+A viewset names its model and which `scope.Action` each of its actions is. The role decides between doing and
+403, `scope.visible` between an object and 404, and writes go through services with the user as actor.
+"""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django.db.models import Model, QuerySet
+from django_filters import rest_framework as filters
+from rest_framework import mixins, serializers, viewsets
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+from accounts import scope
+from accounts.scope import Action
+
+ID = "[0-9]{1,18}"
+"""Ids in addresses; anything else is 404 before the database is asked."""
+
+CRUD: Mapping[str, Action] = {
+    "list": Action.VIEW,
+    "retrieve": Action.VIEW,
+    "create": Action.ADD,
+    "update": Action.CHANGE,
+    "partial_update": Action.CHANGE,
+    "destroy": Action.DELETE,
+}
+
+
+class RolePermission(BasePermission):
+    """Whether the role allows the action at all. An action that `scope_actions` does not name is nobody's."""
+
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        if not request.user.is_authenticated:
+            return False
+        action = getattr(view, "action", None)
+        if action is None or not isinstance(view, ScopedViewSet):
+            return action is None  # a method that the view does not have: 405 follows
+        right = view.scope_actions.get(action)
+        if right is None:
+            return False
+        scope.require(request.user, right, view.scope_model())
+        return True
+
+
+class ScopedViewSet(viewsets.GenericViewSet[Any]):
+    """Base of all viewsets: rows come from `scope.visible`, rights from `scope.RIGHTS`."""
+
+    permission_classes = [RolePermission]
+    lookup_value_regex = ID
+    scope_actions: ClassVar[Mapping[str, Action]] = CRUD
+
+    @classmethod
+    def scope_model(cls) -> type[Model]:
+        assert cls.queryset is not None
+        model: type[Model] = cls.queryset.model
+        return model
+
+    def get_queryset(self) -> QuerySet[Any]:
+        return scope.visible(self.request.user, super().get_queryset())
+
+
+class CrudViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.CreateModelMixin,
+                  mixins.UpdateModelMixin, mixins.DestroyModelMixin, ScopedViewSet):  # fmt: skip
+    """List, create, read, change, delete; subclasses say which service does it."""
+
+
+class ReadViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ScopedViewSet):
+    """List and read."""
+
+
+def changes(instance: Model, validated: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of `validated` that differ from `instance`: a full PUT changes only what it changes."""
+    return {name: value for name, value in validated.items() if getattr(instance, name) != value}
+
+
+class ScopedRelatedField(serializers.PrimaryKeyRelatedField[Any]):
+    """The id of a related object; one that the user may not see does not exist."""
+
+    def get_queryset(self) -> QuerySet[Any]:
+        queryset = super().get_queryset()
+        assert queryset is not None
+        request = self.context.get("request")
+        return scope.visible(request.user, queryset) if request is not None else queryset.none()
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, bool) or not isinstance(data, int | str):
+            self.fail("incorrect_type", data_type=type(data).__name__)
+        return super().to_internal_value(data)
+
+
+class FilterSet(filters.FilterSet):  # type: ignore[misc]  # django-filter has no types
+    """Base of the filters of query parameters."""
+
+
+class ModelSerializer(serializers.ModelSerializer[Any]):
+    """Serializers of this API: shape and plain validation; the rules are in the services."""
+
+    serializer_related_field = ScopedRelatedField

@@ -1,0 +1,46 @@
+"""Finishing touches on the OpenAPI schema: the errors that every operation may answer with."""
+
+from typing import Any
+
+from accounts import api_problem
+
+_BODY = {"post", "put", "patch"}
+_DESCRIPTIONS = {
+    "400": "Wrong input: each wrong field with a reason.",
+    "401": "Not signed in, or the token is not valid any more.",
+    "403": "The role does not allow it.",
+    "404": "Not there, or of another group.",
+    "409": "In use, or changed by somebody else.",
+    "413": "The body is too large.",
+    "415": "The body's content type is not known here.",
+    "429": "Too many tries.",
+    "default": "Any other error.",
+}
+
+
+def add_problems(result: dict[str, Any], generator: Any, request: Any, public: bool) -> dict[str, Any]:
+    """A POSTPROCESSING_HOOK of drf-spectacular."""
+    result["components"].setdefault("schemas", {})["Problem"] = api_problem.SCHEMA
+    for path, operations in result["paths"].items():
+        for method, operation in operations.items():
+            for code in _codes(path, method):
+                operation["responses"].setdefault(code, _response(_DESCRIPTIONS[code]))
+    return result
+
+
+def _codes(path: str, method: str) -> list[str]:
+    codes = ["400", "401", "403", "404", "default"]
+    if method in _BODY:
+        codes += ["409", "413", "415"]
+    if method == "delete":
+        codes.append("409")
+    if path.endswith("/auth/token/"):
+        codes.append("429")
+    return codes
+
+
+def _response(description: str) -> dict[str, Any]:
+    return {
+        "description": description,
+        "content": {api_problem.CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }

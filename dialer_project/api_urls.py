@@ -1,0 +1,65 @@
+"""Addresses of the API: `/api/v1/`, its schema and its documentation page. A slash at the end is optional."""
+
+from django.urls import URLPattern, URLResolver, include, path, re_path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework.exceptions import NotFound
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.routers import SimpleRouter
+from rest_framework.views import APIView
+
+from accounts.api import MeView, TokenView, UserViewSet
+from accounts.api_base import ID
+from campaigns.api import CampaignViewSet, ScheduleViewSet
+from dnc.api import DncNumberViewSet, DncRemovalViewSet, DncServiceViewSet
+from groups.api import GroupViewSet
+from leads.api import CallAttemptViewSet, LeadUploadViewSet, LeadViewSet
+from telephony.api import ContactCenterViewSet, DialerPortViewSet, QueueViewSet
+
+
+class Router(SimpleRouter):
+    def __init__(self) -> None:
+        super().__init__()
+        self.trailing_slash = "/?"
+
+
+class NothingHereView(APIView):
+    """Any other address below `/api/`: 404 as problem+json, for programs."""
+
+    authentication_classes = []
+    permission_classes = [AllowAny]
+    schema = None
+
+    def initial(self, request: Request, *args: object, **kwargs: object) -> None:
+        raise NotFound
+
+
+CAMPAIGN = rf"campaigns/(?P<campaign_pk>{ID})"
+
+router = Router()
+router.register("users", UserViewSet, "users")
+router.register("groups", GroupViewSet, "groups")
+router.register(rf"{CAMPAIGN}/schedules", ScheduleViewSet, "schedules")
+router.register(rf"{CAMPAIGN}/leads/upload", LeadUploadViewSet, "leads-upload")
+router.register(rf"{CAMPAIGN}/leads", LeadViewSet, "leads")
+router.register("campaigns", CampaignViewSet, "campaigns")
+router.register("attempts", CallAttemptViewSet, "attempts")
+router.register("dnc/services", DncServiceViewSet, "dnc-services")
+router.register("dnc/numbers", DncNumberViewSet, "dnc-numbers")
+router.register("dnc/removals", DncRemovalViewSet, "dnc-removals")
+router.register("ports", DialerPortViewSet, "ports")
+router.register("contact-centers", ContactCenterViewSet, "contact-centers")
+router.register("queues", QueueViewSet, "queues")
+
+version_1: list[URLPattern | URLResolver] = [
+    re_path(r"^auth/token/?$", TokenView.as_view(), name="auth-token"),
+    re_path(r"^auth/me/?$", MeView.as_view(), name="auth-me"),
+    *router.urls,
+]
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("v1/", include(version_1)),
+    re_path(r"^schema/?$", SpectacularAPIView.as_view(), name="api-schema"),
+    re_path(r"^docs/?$", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
+    re_path(r"^", NothingHereView.as_view()),
+]

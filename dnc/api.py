@@ -1,0 +1,194 @@
+"""`dnc/services`, `dnc/numbers` and `dnc/removals` of the API."""
+
+import io
+from typing import Any, ClassVar
+
+from django.db.models import QuerySet
+from django_filters import rest_framework as filters
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import mixins, serializers, status
+from rest_framework.decorators import action
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
+
+from accounts.api_base import CRUD, CrudViewSet, FilterSet, ModelSerializer, ReadViewSet
+from accounts.api_formats import RawCsv, uploaded_file
+from accounts.scope import Action
+from dnc import selectors, services
+from dnc.models import DncNumber, DncRemoval, DncService
+
+SHOWN_ERRORS = 1000
+"""Wrong lines that the answer to a bulk upload lists; it counts all of them."""
+
+
+class DncServiceSerializer(ModelSerializer):
+    """A do-not-call service. The bearer token is written, never read."""
+
+    url = serializers.URLField(max_length=500, help_text="HTTPS address of the service, without /donotcall.")
+
+    class Meta:
+        model = DncService
+        fields = ("id", "name", "kind", "url", "bearer_token", "timeout_ms", "state", "last_error")
+        read_only_fields = ("kind", "state", "last_error")
+        extra_kwargs = {"bearer_token": {"write_only": True}}
+
+
+class DncQuestionSerializer(serializers.Serializer[Any]):
+    number = serializers.CharField(max_length=40)
+
+
+class DncAnswerSerializer(serializers.Serializer[Any]):
+    listed = serializers.BooleanField(allow_null=True, help_text="null when the service could not tell")
+    error = serializers.CharField(allow_blank=True)
+    elapsed_ms = serializers.IntegerField()
+
+
+class DncServiceViewSet(CrudViewSet):
+    """The embedded list, and external services over HTTPS."""
+
+    queryset = DncService.objects.all()
+    serializer_class = DncServiceSerializer
+    filterset_fields: ClassVar[list[str]] = ["kind", "state"]
+    search_fields: ClassVar[list[str]] = ["name", "url"]
+    ordering_fields: ClassVar[list[str]] = ["id", "name", "state"]
+    scope_actions = {**CRUD, "test": Action.CHANGE}
+
+    def perform_create(self, serializer: BaseSerializer[Any]) -> None:
+        actor: Any = self.request.user
+        serializer.instance = services.create_service(actor, **serializer.validated_data)
+
+    def perform_update(self, serializer: BaseSerializer[Any]) -> None:
+        actor: Any = self.request.user
+        service, sent = serializer.instance, serializer.validated_data
+        assert isinstance(service, DncService)
+        serializer.instance = services.update_service(
+            actor,
+            service,
+            name=sent.get("name", service.name),
+            url=sent.get("url", service.url),
+            bearer_token=sent.get("bearer_token", service.bearer_token),
+            timeout_ms=sent.get("timeout_ms", service.timeout_ms),
+        )
+
+    def perform_destroy(self, instance: DncService) -> None:
+        actor: Any = self.request.user
+        services.delete_service(actor, instance)
+
+    @extend_schema(request=DncQuestionSerializer, responses=DncAnswerSerializer)
+    @action(detail=True, methods=["post"], filterset_fields=None)
+    def test(self, request: Request, pk: str) -> Response:
+        """Asks the service about a number now, and says what it answered and how long it took."""
+        actor: Any = request.user
+        service: DncService = self.get_object()
+        question = DncQuestionSerializer(data=request.data)
+        question.is_valid(raise_exception=True)
+        result = services.test_service(actor, service, question.validated_data["number"])
+        return Response(DncAnswerSerializer(result).data)
+
+
+class DncNumberSerializer(ModelSerializer):
+    id = serializers.IntegerField(source="number", read_only=True)
+    number = serializers.CharField(max_length=40, help_text="As people write it; read as E.164 digits.")
+
+    class Meta:
+        model = DncNumber
+        fields = ("id", "number", "reason", "source", "added_by", "added_at")
+        read_only_fields = ("added_by", "added_at")
+
+
+class DncNumberFilter(FilterSet):
+    search = filters.CharFilter(method="begins_with", label="The first digits of the number.")
+
+    class Meta:
+        model = DncNumber
+        fields = ("search",)
+
+    def begins_with(self, numbers: QuerySet[DncNumber], name: str, value: str) -> QuerySet[DncNumber]:
+        return selectors.numbers_beginning_with(numbers, value)
+
+
+class DncFileSerializer(serializers.Serializer[Any]):
+    file = serializers.FileField()
+
+
+class DncLoadSerializer(serializers.Serializer[Any]):
+    added = serializers.IntegerField()
+    invalid = serializers.IntegerField()
+    wrong_lines = serializers.ListField(
+        child=serializers.CharField(), help_text=f"Line number and reason, of the first {SHOWN_ERRORS}."
+    )
+
+
+class DncLoadOptionsSerializer(serializers.Serializer[Any]):
+    replace = serializers.BooleanField(default=False)
+
+
+class DncNumberViewSet(mixins.CreateModelMixin, ReadViewSet):
+    """The embedded do-not-call list."""
+
+    queryset = DncNumber.objects.all()
+    serializer_class = DncNumberSerializer
+    filterset_class = DncNumberFilter
+    ordering_fields: ClassVar[list[str]] = ["number", "added_at"]
+    scope_actions = {**CRUD, "upload": Action.ADD}
+
+    def perform_create(self, serializer: BaseSerializer[Any]) -> None:
+        actor: Any = self.request.user
+        serializer.instance = services.add_number(actor, **serializer.validated_data)
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("reason", str, required=True, description="Why it is taken off the list.")
+        ],
+        responses={204: None},
+    )
+    def destroy(self, request: Request, pk: str) -> Response:
+        """Takes a number off the list; who, when and why is kept. Masters only."""
+        actor: Any = request.user
+        number: DncNumber = self.get_object()
+        services.remove_number(actor, str(number.pk), request.query_params.get("reason", ""))
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
+    @extend_schema(
+        request={"multipart/form-data": DncFileSerializer, "text/csv": OpenApiTypes.BINARY},
+        parameters=[
+            OpenApiParameter(
+                "replace", bool, description="Take off what the file does not have; Masters only."
+            )
+        ],
+        responses=DncLoadSerializer,
+    )
+    @action(
+        detail=False, methods=["post"], parser_classes=[MultiPartParser, RawCsv], pagination_class=None,
+        filterset_class=None,
+    )  # fmt: skip
+    def upload(self, request: Request) -> Response:
+        """Adds a file of numbers, one a line; a second column is ignored. All good lines, or none on an error."""
+        actor: Any = request.user
+        options = DncLoadOptionsSerializer(data=request.query_params)
+        options.is_valid(raise_exception=True)
+        stream, name = uploaded_file(request, "numbers.csv")
+        with io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace") as lines:
+            added, wrong = services.load_numbers(actor, lines, name, **options.validated_data)
+        return Response({"added": added, "invalid": len(wrong), "wrong_lines": wrong[:SHOWN_ERRORS]})
+
+
+class DncRemovalSerializer(ModelSerializer):
+    number = serializers.CharField()
+
+    class Meta:
+        model = DncRemoval
+        fields = ("id", "number", "reason", "removed_by", "removed_at")
+        read_only_fields = fields
+
+
+class DncRemovalViewSet(ReadViewSet):
+    """Who took which number off the list, when and why. Masters only."""
+
+    queryset = DncRemoval.objects.all()
+    serializer_class = DncRemovalSerializer
+    search_fields: ClassVar[list[str]] = ["reason"]
+    ordering_fields: ClassVar[list[str]] = ["id", "removed_at"]

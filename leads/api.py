@@ -1,0 +1,214 @@
+"""`campaigns/{id}/leads` with uploads, and `attempts` of the API."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+
+from django.apps import apps
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from django_filters import rest_framework as filters
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from rest_framework import serializers, status
+from rest_framework.decorators import action
+from rest_framework.parsers import MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.reverse import reverse
+from rest_framework.serializers import BaseSerializer
+
+from accounts import scope
+from accounts.api_base import CRUD, CrudViewSet, FilterSet, ModelSerializer, ReadViewSet, ScopedViewSet
+from accounts.api_formats import RawCsv, uploaded_file
+from accounts.scope import Action
+from leads import services
+from leads.models import CallAttempt, Lead, LeadUpload
+
+IN_CAMPAIGN = OpenApiParameter(
+    "campaign_pk", OpenApiTypes.INT64, OpenApiParameter.PATH, description="Campaign."
+)
+
+
+def visible_campaigns(request: Any) -> QuerySet[Any]:
+    """The campaigns that the caller sees. Their floor lies above, hence by name."""
+    campaigns: QuerySet[Any] = apps.get_model("campaigns", "Campaign").objects.all()
+    return scope.visible(request.user, campaigns) if request is not None else campaigns
+
+
+class InCampaign(ScopedViewSet):
+    """Part of a viewset below `campaigns/{campaign_pk}/`: only rows of that campaign."""
+
+    campaign: Any
+    """The campaign of the address."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """A campaign that the caller does not see is not there, whatever the request wants."""
+        super().initial(request, *args, **kwargs)
+        if self.action is not None:
+            self.campaign = get_object_or_404(visible_campaigns(request), pk=kwargs["campaign_pk"])
+
+    def get_queryset(self) -> QuerySet[Any]:
+        rows = super().get_queryset()
+        return rows if getattr(self, "swagger_fake_view", False) else rows.filter(campaign=self.campaign)
+
+
+class LeadSerializer(ModelSerializer):
+    """A lead. `next_attempt_at` is null when it is in a call or done."""
+
+    phone_number = serializers.CharField(
+        max_length=40, help_text="As people write it; kept as the digits that are dialed (E.164)."
+    )
+    next_attempt_at = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Lead
+        fields = (
+            "id", "campaign", "name", "description", "phone_number", "attempts", "status", "pool", "next_attempt_at",
+        )  # fmt: skip
+        read_only_fields = ("campaign", "attempts", "status", "pool")
+
+    def get_next_attempt_at(self, lead: Lead) -> datetime | None:
+        return lead.next_attempt_at if lead.pool == Lead.Pool.WAITING else None
+
+
+class LeadFilter(FilterSet):
+    done = filters.BooleanFilter(method="filter_done", label="Whether the lead will not be called any more.")
+
+    class Meta:
+        model = Lead
+        fields = ("status", "pool", "done", "phone_number")
+
+    def filter_done(self, leads: QuerySet[Lead], name: str, value: bool) -> QuerySet[Lead]:
+        return leads.filter(pool=Lead.Pool.DONE) if value else leads.exclude(pool=Lead.Pool.DONE)
+
+
+@extend_schema(parameters=[IN_CAMPAIGN])
+class LeadViewSet(InCampaign, CrudViewSet):
+    """The leads of one campaign; they change only while it is stopped."""
+
+    queryset = Lead.objects.select_related("campaign")
+    serializer_class = LeadSerializer
+    filterset_class = LeadFilter
+    search_fields: ClassVar[list[str]] = ["name", "phone_number"]
+    ordering_fields: ClassVar[list[str]] = [
+        "id",
+        "name",
+        "phone_number",
+        "attempts",
+        "status",
+        "next_attempt_at",
+    ]
+
+    def perform_create(self, serializer: BaseSerializer[Any]) -> None:
+        actor: Any = self.request.user
+        serializer.instance = services.add_lead(actor, self.campaign, **serializer.validated_data)
+
+    def perform_update(self, serializer: BaseSerializer[Any]) -> None:
+        actor: Any = self.request.user
+        lead, sent = serializer.instance, serializer.validated_data
+        assert isinstance(lead, Lead)
+        serializer.instance = services.update_lead(
+            actor,
+            lead,
+            name=sent.get("name", lead.name),
+            description=sent.get("description", lead.description),
+            phone_number=sent.get("phone_number", lead.phone_number),
+        )
+
+    def perform_destroy(self, instance: Lead) -> None:
+        actor: Any = self.request.user
+        services.remove_lead(actor, instance)
+
+
+class FileSerializer(serializers.Serializer[Any]):
+    file = serializers.FileField()
+
+
+class LeadUploadSerializer(ModelSerializer):
+    """What came of an upload; `refused_rows` is the address of a CSV with line number and reason."""
+
+    refused_rows = serializers.SerializerMethodField()
+
+    class Meta:
+        model = LeadUpload
+        fields = (
+            "id", "campaign", "file_name", "uploaded_by", "uploaded_at", "added", "duplicate", "invalid", "refused_rows",
+        )  # fmt: skip
+        read_only_fields = fields
+
+    @extend_schema_field({"type": "string", "format": "uri", "nullable": True})
+    def get_refused_rows(self, upload: LeadUpload) -> str | None:
+        if not (upload.duplicate or upload.invalid):
+            return None
+        return reverse(
+            "leads-upload-refused-rows",
+            kwargs={"campaign_pk": upload.campaign_id, "pk": upload.pk},
+            request=self.context["request"],
+        )
+
+
+@extend_schema(parameters=[IN_CAMPAIGN])
+class LeadUploadViewSet(InCampaign, ReadViewSet):
+    """Files of leads: name and phone number separated by a comma; a header and a description are fine."""
+
+    queryset = LeadUpload.objects.all()
+    serializer_class = LeadUploadSerializer
+    parser_classes = [MultiPartParser, RawCsv]
+    ordering_fields: ClassVar[list[str]] = ["id", "uploaded_at"]
+    scope_actions = {**CRUD, "refused_rows": Action.VIEW}
+
+    @extend_schema(
+        request={"multipart/form-data": FileSerializer, "text/csv": OpenApiTypes.BINARY},
+        responses={201: LeadUploadSerializer},
+    )
+    def create(self, request: Request, campaign_pk: str) -> Response:
+        """Adds all good rows of the file, or none on an error. Wrong and duplicate rows are kept with a reason."""
+        actor: Any = request.user
+        stream, name = uploaded_file(request, "leads.csv")
+        with stream:
+            upload = services.import_leads(actor, self.campaign, stream, name)
+        return Response(self.get_serializer(upload).data, status=status.HTTP_201_CREATED)
+
+    @extend_schema(responses={(200, "text/csv"): OpenApiTypes.BINARY})
+    @action(detail=True, url_path="refused-rows", pagination_class=None)
+    def refused_rows(self, request: Request, campaign_pk: str, pk: str) -> HttpResponse:
+        """The refused rows as CSV: line, reason, and the row as it was."""
+        upload: LeadUpload = self.get_object()
+        return HttpResponse(
+            "\ufeff" + upload.refused_rows,
+            content_type="text/csv; charset=utf-8",
+            headers={"Content-Disposition": f'attachment; filename="refused-{upload.pk}.csv"'},
+        )
+
+
+class CallAttemptSerializer(ModelSerializer):
+    class Meta:
+        model = CallAttempt
+        fields = (
+            "id", "campaign", "campaign_name", "lead", "lead_name", "phone_number", "number", "state", "result",
+            "sip_code", "q850_cause", "reason", "ended_by", "call_id", "claimed_at", "started_at", "answered_at",
+            "transferred_at", "ended_at", "amd_verdict", "amd_cause", "amd_decision_ms", "queue", "port",
+        )  # fmt: skip
+        read_only_fields = fields
+
+
+class CallAttemptFilter(FilterSet):
+    campaign = filters.ModelChoiceFilter(queryset=visible_campaigns)
+    lead = filters.NumberFilter(min_value=1, max_value=2**63 - 1)
+    since = filters.IsoDateTimeFilter(field_name="claimed_at", lookup_expr="gte")
+    until = filters.IsoDateTimeFilter(field_name="claimed_at", lookup_expr="lt")
+
+    class Meta:
+        model = CallAttempt
+        fields = ("campaign", "lead", "state", "result", "phone_number", "since", "until")
+
+
+class CallAttemptViewSet(ReadViewSet):
+    """Call records. They stay when their lead or campaign is deleted."""
+
+    queryset = CallAttempt.objects.all()
+    serializer_class = CallAttemptSerializer
+    filterset_class = CallAttemptFilter
+    search_fields: ClassVar[list[str]] = ["lead_name", "phone_number", "campaign_name"]
+    ordering_fields: ClassVar[list[str]] = ["id", "claimed_at", "ended_at", "result"]

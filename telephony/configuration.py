@@ -1,0 +1,50 @@
+"""What a Master sets up: dialer ports, contact centres and queues. `actor` None is the operator at the shell."""
+
+from typing import Any, TypeVar
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from accounts import scope
+from accounts.models import User
+from accounts.scope import Action
+from telephony.models import ContactCenter, DialerPort, Queue
+
+M = TypeVar("M", DialerPort, ContactCenter, Queue)
+
+
+@transaction.atomic
+def save(actor: User | None, row: M, **fields: Any) -> M:
+    """Adds (`row` unsaved) or changes a port, contact centre or queue. Raises ValidationError by field."""
+    if actor is not None:
+        scope.require(actor, Action.CHANGE if row.pk else Action.ADD, type(row))
+    if isinstance(row, Queue) and row.pk:
+        _check_queue_kind(row, fields.get("kind", row.kind))
+    if not isinstance(fields.get("settings", {}), dict):
+        raise ValidationError({"settings": _('Use a JSON object, for example {"host": "127.0.0.1"}.')})
+    for name, value in fields.items():
+        setattr(row, name, value)
+    row.full_clean()
+    row.save()
+    return row
+
+
+@transaction.atomic
+def delete(actor: User | None, row: DialerPort | ContactCenter | Queue) -> None:
+    """Deletes what nothing uses: else ProtectedError, or ValidationError for a port in a call."""
+    if actor is not None:
+        scope.require(actor, Action.DELETE, row)
+    if isinstance(row, DialerPort) and _has_open_attempt(row):
+        raise ValidationError(_("The port is in a call. Disable it first, and delete it after the call."))
+    row.delete()
+
+
+def _check_queue_kind(queue: Queue, kind: str) -> None:
+    if kind != queue.kind and queue.campaigns.exists():
+        raise ValidationError({"kind": _("Campaigns use this queue; its kind can't change.")})
+
+
+def _has_open_attempt(port: DialerPort) -> bool:
+    attempts: Any = port.call_attempts
+    return bool(attempts.filter(ended_at=None).exists())
