@@ -62,6 +62,14 @@ class PortKeeper:
 
     async def run(self) -> None:
         """Until cancelled. Says one line when the database goes away, and keeps what it has meanwhile."""
+        try:
+            await self._keep()
+        finally:
+            for held in self._held.values():
+                if held.joining is not None:
+                    held.joining.cancel()
+
+    async def _keep(self) -> None:
         away = False
         while True:
             self._look.clear()

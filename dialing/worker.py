@@ -25,15 +25,13 @@ def current() -> "CallsWorker":
 
 
 @worker_init.connect
-def _on_worker_init(options: dict[str, Any] | None = None, **_kwargs: Any) -> None:
+def _on_worker_init(sender: Any = None, **_kwargs: Any) -> None:
     """Threads have no `worker_process_init`; the loop starts here, when the worker consumes `calls`."""
     global _worker
-    queues = (options or {}).get("queues") or ()
-    names = queues.split(",") if isinstance(queues, str) else list(queues)
-    if QUEUE in names:
+    if QUEUE in sender.app.amqp.queues.consume_from:
         from dialing.calls_worker import CallsWorker
 
-        _worker = CallsWorker(int((options or {}).get("concurrency") or 1))
+        _worker = CallsWorker(capacity=sender.concurrency)
         _worker.start()
 
 
