@@ -6,7 +6,7 @@ from enum import Enum, auto
 from functools import partial
 
 from .call_log import CallRecord, wall_ms
-from .customers import GONE_WHILE_RINGING, CustomerPlan, Refusal
+from .customers import GONE_WHILE_RINGING, UNAVAILABLE, CustomerPlan, Refusal
 from .dialog import Dialog
 from .exchange import Exchange
 from .media import MediaStream
@@ -50,6 +50,11 @@ class Call:
         self._stream: MediaStream | None = None
         self._session_version = 1
         self._timer: asyncio.TimerHandle | None = None
+        self._hangs_up_after_ack: str | None = None
+
+    def belongs_to(self, invite: ServerTransaction) -> bool:
+        """Whether this is the INVITE that the call stands on (not the one that was challenged before it)."""
+        return self._invite is invite
 
     # Ringing
 
@@ -105,7 +110,9 @@ class Call:
     def acknowledge(self, body: bytes) -> None:
         """The ACK of the 200; it carries the answer when the offer was ours."""
         self._invite.acknowledge()
-        if self._offer is None and body and self._stream is not None:
+        if self._hangs_up_after_ack is not None:
+            self.hang_up(self._hangs_up_after_ack)
+        elif self._offer is None and body and self._stream is not None:
             try:
                 self._stream.direct(parse_session(body))
             except ValueError:
@@ -205,17 +212,27 @@ class Call:
             self.hang_up("customer")
 
     def hang_up(self, ended_by: str) -> None:
-        """The PBX's BYE. Not before the ACK: the peer would not know the dialog (RFC 3261 section 15)."""
+        """The PBX's BYE, but not before the ACK of the 200 or the end of its wait (RFC 3261 section 15)."""
         if self.state is not CallState.ANSWERED:
             return
+        if self._invite.waits_for_ack:
+            self._hangs_up_after_ack = ended_by
+            return
         dialog, exchange = self.dialog, self.exchange
-        self._invite.acknowledge()  # no more repetitions of the 200
         self._end(200, ended_by)
         exchange.transactions.request(
             lambda branch: dialog.request("BYE", branch, exchange.sent_by, (NORMAL_CLEARING,)),
             dialog.destination,
             lambda _code: None,
         )
+
+    def shut_down(self) -> None:
+        """The PBX is being stopped."""
+        if self.state is CallState.RINGING:
+            self._refuse(UNAVAILABLE, "pbx")
+        else:
+            self._invite.acknowledge()
+            self.hang_up("pbx")
 
     def bye(self) -> None:
         """The dialer hung up. A transferred customer stays where they are."""

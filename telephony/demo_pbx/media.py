@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import socket
+import time
 from typing import Final
 
 from telephony.rtp.g711 import FRAME_SAMPLES, PCMA, ULAW_SILENCE_FRAME, ULAW_TO_ALAW
@@ -95,20 +96,24 @@ class MediaStream:
 
 
 class MediaClock:
-    """Ticks all streams every 20 ms by an absolute schedule, so that lateness never adds up."""
+    """Ticks all streams every 20 ms by an absolute schedule, so that lateness never adds up.
+
+    It reads the clock itself: uvloop's `time()` stands still while a turn of the loop lasts.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._streams: dict[MediaStream, None] = {}
+        self._streams: dict[MediaStream, float] = {}  # each with the time from which it sends
         self._next = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self.most_late_s = 0.0
 
     def add(self, stream: MediaStream) -> None:
-        self._streams[stream] = None
+        now = time.monotonic()
+        self._streams[stream] = now
         if self._timer is None:
-            self._next = self._loop.time() + TICK_S
-            self._timer = self._loop.call_at(self._next, self._tick)
+            self._next = now + TICK_S
+            self._timer = self._loop.call_later(TICK_S, self._tick)
 
     def remove(self, stream: MediaStream) -> None:
         self._streams.pop(stream, None)
@@ -121,10 +126,11 @@ class MediaClock:
         if not self._streams:
             self._timer = None
             return
-        now = self._loop.time()
+        now = time.monotonic()
         self.most_late_s = max(self.most_late_s, now - self._next)
         while self._next <= now:  # after a stall every missed packet follows at once
-            for stream in self._streams:
-                stream.tick()
+            for stream, since in self._streams.items():
+                if since <= self._next:
+                    stream.tick()
             self._next += TICK_S
-        self._timer = self._loop.call_at(self._next, self._tick)
+        self._timer = self._loop.call_later(max(0.0, self._next - time.monotonic()), self._tick)

@@ -202,9 +202,8 @@ class DemoPbx:
             transaction.reply(481)
             return
         transaction.reply(200)
-        incoming = invite.incoming
-        for key, call in list(self.exchange.calls.items()):
-            if key[0] == incoming.call_id and key[2] == incoming.from_tag:
+        for call in list(self.exchange.calls.values()):
+            if call.belongs_to(invite):
                 call.cancel()
 
     # Requests of a dialog

@@ -81,7 +81,10 @@ class DemoPbxServer:
         self._log.write("start", **self.ready)
 
     async def stop(self) -> None:
-        """Close everything; calls that are up just end, as at a power cut."""
+        """Hang up every call, so that the log is complete, and close everything."""
+        if self._feed is not None and self._feed.pbx is not None:
+            for call in list(self._feed.pbx.exchange.calls.values()):
+                call.shut_down()
         if self._beat is not None:
             self._beat.cancel()
         if self._feed is not None:

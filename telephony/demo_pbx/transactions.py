@@ -26,7 +26,7 @@ class ServerTransaction:
         self._layer = layer
         self._last: bytes | None = None
         self._timers: list[asyncio.TimerHandle] = []
-        self._waits_for_ack = False
+        self.waits_for_ack = False
 
     @property
     def names(self) -> tuple[str, str, int] | None:
@@ -65,8 +65,8 @@ class ServerTransaction:
 
     def acknowledge(self) -> None:
         """The ACK came: stop repeating."""
-        if self._waits_for_ack:
-            self._waits_for_ack = False
+        if self.waits_for_ack:
+            self.waits_for_ack = False
             self._cancel_timers()
             # Absorbs repetitions of the INVITE and the ACK that are still on their way (timers I and L).
             self._timers = [self._layer.later(64 * self._layer.timers.t1_s, self._end)]
@@ -76,7 +76,7 @@ class ServerTransaction:
         timers = self._layer.timers
         self._timers.append(self._layer.later(64 * timers.t1_s, self._time_out))
         if self.is_invite:
-            self._waits_for_ack = True
+            self.waits_for_ack = True
             self._timers.append(self._layer.later(timers.t1_s, self._retransmit, timers.t1_s))
 
     def _retransmit(self, interval: float) -> None:
@@ -87,7 +87,7 @@ class ServerTransaction:
 
     def _time_out(self) -> None:
         """Timer H or J: 64*T1 are over."""
-        unacknowledged = self._waits_for_ack
+        unacknowledged, self.waits_for_ack = self.waits_for_ack, False
         self._end()
         if unacknowledged:
             self._layer.finals_without_ack += 1

@@ -15,7 +15,7 @@ from telephony.demo_pbx.config import DemoPbxConfig
 from telephony.demo_pbx.config_fields import ConfigError, Span
 from telephony.demo_pbx.process import PROJECT, DemoPbxError, DemoPbxProcess
 
-from .pbx_under_test import Feed
+from .pbx_under_test import Feed, PbxUnderTest, quick
 
 
 def run_pbx(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -43,6 +43,19 @@ def test_signals_end_it_cleanly(tmp_path: Path, number: signal.Signals) -> None:
         _, said = process.communicate(timeout=5)
         feed.close()
         assert (process.returncode, said) == (0, b"")
+
+
+def test_calls_that_are_up_at_the_end_are_in_the_log(tmp_path: Path) -> None:
+    with PbxUnderTest(tmp_path, quick()) as pbx:
+        phone = pbx.phone()
+        talking, ringing = phone.dial("0600000010"), phone.invite("0600000014")
+        while phone.response("INVITE").code != 180:
+            pass
+        assert pbx.process.stop() == 0
+        assert phone.final("INVITE").code == 503
+        phone.incoming("BYE")
+        ended = {line["call_id"]: (line["ended_by"], line["sip_code"]) for line in pbx.log()}
+        assert ended == {talking.call_id: ("pbx", 200), ringing.call_id: ("pbx", 503)}
 
 
 def test_it_ends_with_its_parent(tmp_path: Path) -> None:
