@@ -1,0 +1,62 @@
+"""The admin site: sign-in with language, live figures, no doors beside `accounts.scope`."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import path, reverse
+from django.utils import translation
+from django.utils.decorators import method_decorator
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
+from unfold.sites import UnfoldAdminSite
+
+from accounts.models import Role
+from dialer_project.sign_in import SignInForm
+
+
+class DialerAdminSite(UnfoldAdminSite):  # type: ignore[misc]
+    site_title = site_header = _("Dialer")
+    index_title = _("Overview")
+    login_form = SignInForm
+    site_url = None
+
+    def extra_urls(self) -> list[Any]:
+        from dialer_project.pages import live
+
+        return [path("live/", self.admin_view(live.live_figures), name="live")]
+
+    @property
+    def urls(self) -> Any:
+        return self.get_urls(), "admin", self.name
+
+    @method_decorator(never_cache)
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Sign-in; the language chosen there stays with the browser, also when the password was wrong."""
+        language = request.POST.get("language", "")
+        chosen = request.method == "POST" and language in dict(settings.LANGUAGES)
+        if chosen:
+            translation.activate(language)
+        response: HttpResponse = super().login(request, extra_context)
+        if chosen:
+            response.set_cookie(
+                settings.LANGUAGE_COOKIE_NAME,
+                language,
+                max_age=365 * 24 * 3600,
+                samesite="Lax",
+                secure=settings.SESSION_COOKIE_SECURE,
+            )
+        return response
+
+    def password_change(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Passwords are set by Masters only, their own too (SPEC 2)."""
+        if getattr(request.user, "role", None) != Role.MASTER:
+            raise PermissionDenied
+        return HttpResponseRedirect(reverse("admin:accounts_user_password", args=[request.user.pk]))
+
+    def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The sidebar's search is off (the lists have their own); Unfold's view stands on any page number."""
+        return HttpResponse()

@@ -1,0 +1,98 @@
+"""Call attempts: the record of every call, read-only."""
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from dialer_project.admin_base import ScopedModelAdmin
+from dialer_project.pages.campaign_bar import CampaignBarOnList, campaign_bar, chosen_campaign
+from dialer_project.pages.filters import CampaignFilter
+from dialer_project.pages.leads import amd_words, network_words, result_mark
+from dialer_project.times import in_zone
+from leads.models import CallAttempt
+
+
+@admin.register(CallAttempt)
+class CallAttemptAdmin(CampaignBarOnList, ScopedModelAdmin):
+    bar_tab = "attempts"
+    list_display = [
+        "began",
+        "campaign_name",
+        "lead_name",
+        "phone_number",
+        "number",
+        "result_now",
+        "network",
+        "reason",
+    ]
+    list_filter = ["result", "state", ("campaign", CampaignFilter)]
+    list_filter_sheet = True
+    list_per_page = 25
+    search_fields = ["lead_name", "phone_number"]
+    search_help_text = gettext_lazy("Name or number")
+    ordering = ["-claimed_at", "-id"]
+    change_form_outer_before_template = "dialer/campaign_bar.html"
+    readonly_fields = ["began", "answered", "transferred", "ended", "result_now", "network", "amd"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[CallAttempt]:
+        return super().get_queryset(request).select_related("campaign")
+
+    def get_list_display(self, request: HttpRequest) -> list[str]:
+        columns = list(super().get_list_display(request))
+        if chosen_campaign(request):
+            columns.remove("campaign_name")
+        return columns
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        return [
+            (None, {"fields": ["campaign_name", "lead_name", "phone_number", "number"]}),
+            (_("Result"), {"fields": ["state", "result_now", "network", "reason", "ended_by"]}),
+            (_("Times"), {"fields": ["began", "answered", "transferred", "ended"]}),
+            (_("Answering machine detection"), {"fields": ["amd"]}),
+            (_("Technical"), {"fields": ["call_id", "worker"]}),
+        ]
+
+    @admin.display(description=gettext_lazy("dialed"), ordering="claimed_at")
+    def began(self, attempt: CallAttempt) -> str:
+        return in_zone(attempt.started_at or attempt.claimed_at, _zone(attempt), seconds=True)
+
+    @admin.display(description=gettext_lazy("answered"))
+    def answered(self, attempt: CallAttempt) -> str:
+        return in_zone(attempt.answered_at, _zone(attempt), seconds=True)
+
+    @admin.display(description=gettext_lazy("transferred"))
+    def transferred(self, attempt: CallAttempt) -> str:
+        return in_zone(attempt.transferred_at, _zone(attempt), seconds=True)
+
+    @admin.display(description=gettext_lazy("ended"))
+    def ended(self, attempt: CallAttempt) -> str:
+        return in_zone(attempt.ended_at, _zone(attempt), seconds=True)
+
+    @admin.display(description=gettext_lazy("result"), ordering="result")
+    def result_now(self, attempt: CallAttempt) -> SafeString:
+        return result_mark(attempt)
+
+    @admin.display(description=gettext_lazy("network"), ordering="sip_code")
+    def network(self, attempt: CallAttempt) -> str:
+        return network_words(attempt)
+
+    @admin.display(description=gettext_lazy("verdict"))
+    def amd(self, attempt: CallAttempt) -> str:
+        return amd_words(attempt)
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
+        attempt = context.get("original")
+        if attempt is not None and attempt.campaign is not None:
+            context["campaign_bar"] = campaign_bar(request, attempt.campaign, "attempts")
+        return super().render_change_form(request, context, *args, **kwargs)
+
+
+def _zone(attempt: CallAttempt) -> ZoneInfo:
+    """The campaign's; UTC when the campaign is gone."""
+    return attempt.campaign.zone if attempt.campaign is not None else ZoneInfo("UTC")

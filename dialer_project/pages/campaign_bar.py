@@ -1,0 +1,85 @@
+"""The bar above every page of one campaign: name, state, start/stop, and the way to its other pages."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+from accounts import scope
+from accounts.scope import Action
+from campaigns.models import Campaign, Schedule
+from leads.models import CallAttempt, Lead, LeadUpload
+
+
+def campaign_bar(request: HttpRequest, campaign: Campaign, active: str = "") -> dict[str, Any]:
+    """Context of the bar; `tabs` is the menu of a row in the campaign list, too."""
+    user, pk = request.user, campaign.pk
+    of_campaign = f"?campaign__id__exact={pk}"
+    tabs = [
+        ("settings", _("Settings"), "tune", reverse("admin:campaigns_campaign_change", args=[pk]), Campaign),
+        (
+            "schedules",
+            _("Schedules"),
+            "calendar_month",
+            reverse("admin:campaigns_schedule_changelist") + of_campaign,
+            Schedule,
+        ),
+        ("leads", _("Leads"), "contacts", reverse("admin:leads_lead_changelist") + of_campaign, Lead),
+        (
+            "uploads",
+            _("Upload leads"),
+            "upload_file",
+            reverse("admin:leads_leadupload_add") + f"?campaign={pk}",
+            LeadUpload,
+        ),
+        (
+            "attempts",
+            _("Call attempts"),
+            "call",
+            reverse("admin:leads_callattempt_changelist") + of_campaign,
+            CallAttempt,
+        ),
+        (
+            "summary",
+            _("Summary"),
+            "bar_chart",
+            reverse("admin:campaigns_campaign_summary", args=[pk]),
+            Campaign,
+        ),
+    ]
+    return {
+        "campaign": campaign,
+        "next": request.get_full_path(),
+        "may_operate": scope.may(user, Action.OPERATE, Campaign),
+        "tabs": [
+            {"title": title, "icon": icon, "url": url, "active": name == active}
+            for name, title, icon, url, model in tabs
+            if scope.may(user, Action.VIEW, model)
+        ],
+    }
+
+
+def chosen_campaign(request: HttpRequest) -> Campaign | None:
+    """The campaign that a list is filtered by, if the user may see it."""
+    pk = request.GET.get("campaign__id__exact", "")
+    if not pk.isdecimal() or int(pk) >= 2**63:
+        return None
+    return scope.visible(request.user, Campaign.objects.filter(pk=pk)).select_related("group").first()
+
+
+class CampaignBarOnList:
+    """For admin classes whose list can be that of one campaign: shows its bar, names it in the title."""
+
+    bar_tab = ""
+    list_before_template = "dialer/campaign_bar.html"
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        campaign = chosen_campaign(request)
+        more = dict(extra_context or {})
+        if campaign is not None:
+            more |= {
+                "campaign_bar": campaign_bar(request, campaign, self.bar_tab),
+                "title": campaign.name,
+            }
+        return super().changelist_view(request, more)  # type: ignore[misc]

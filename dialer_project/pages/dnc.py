@@ -1,0 +1,263 @@
+"""Do-not-call: the numbers of the embedded list, removals from it, and the services that are asked."""
+
+import io
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.paginator import InfinitePaginator
+from unfold.widgets import (
+    UnfoldAdminFileFieldWidget,
+    UnfoldAdminPasswordWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
+)
+
+from accounts.models import User
+from accounts.scope import Action
+from dialer_project.admin_base import ScopedModelAdmin, ServiceForm, add_refusal
+from dialer_project.pages import marks
+from dnc import services
+from dnc.models import DncNumber, DncRemoval, DncService
+
+_SHOWN = 20
+"""Wrong lines named on the page after an upload."""
+
+
+class NumberForm(ServiceForm):
+    number = forms.CharField(label=gettext_lazy("Number"), widget=UnfoldAdminTextInputWidget, max_length=40)
+    reason = forms.CharField(label=gettext_lazy("Reason"), widget=UnfoldAdminTextInputWidget, max_length=200)
+
+    class Meta:
+        model = DncNumber
+        fields = ["reason"]
+
+    def write(self, fields: dict[str, Any]) -> DncNumber:
+        return services.add_number(self.actor, fields["number"], fields["reason"], source=_("web page"))
+
+
+class NumbersFileForm(forms.Form):
+    file = forms.FileField(
+        label=gettext_lazy("File"),
+        widget=UnfoldAdminFileFieldWidget,
+        help_text=gettext_lazy("One number a line; of several columns the first counts."),
+    )
+    replace = forms.BooleanField(
+        label=gettext_lazy("Replace the list"),
+        required=False,
+        widget=UnfoldBooleanSwitchWidget,
+        help_text=gettext_lazy("Numbers that the file does not have are taken off the list."),
+    )
+
+
+class RemovalForm(forms.Form):
+    reason = forms.CharField(label=gettext_lazy("Reason"), max_length=200, widget=UnfoldAdminTextInputWidget)
+
+
+@admin.register(DncNumber)
+class DncNumberAdmin(ScopedModelAdmin):
+    form = NumberForm
+    list_display = ["number", "reason", "source", "added_by", "added_at", "take_off"]
+    list_display_links = None
+    list_per_page = 50
+    paginator = InfinitePaginator  # counting ten million rows for a page number would take a second
+    search_fields = ["number"]
+    search_help_text = gettext_lazy("The whole number")
+    ordering = ["number"]
+    list_before_template = "dialer/list_links.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[DncNumber]:
+        return super().get_queryset(request).select_related("added_by")
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
+        if not search_term:
+            return queryset, False
+        try:
+            return queryset.filter(pk=services.number_key(search_term)), False
+        except ValidationError:
+            return queryset.none(), False
+
+    def get_list_display(self, request: HttpRequest) -> list[str]:
+        columns = list(super().get_list_display(request))
+        if not self.has_delete_permission(request):
+            columns.remove("take_off")
+        return columns
+
+    @admin.display(description="")
+    def take_off(self, number: DncNumber) -> SafeString:
+        return marks.link(self.url("delete", number.pk), _("Take off the list"))
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        return [(None, {"fields": ["number", "reason"]})]
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        more = dict(extra_context or {})
+        if self.has_add_permission(request):
+            more["bar_links"] = [(self.url("upload"), "upload_file", _("Upload numbers"))]
+        return super().changelist_view(request, more)
+
+    def response_add(
+        self, request: HttpRequest, obj: DncNumber, post_url_continue: Any = None
+    ) -> HttpResponse:
+        messages.success(request, _("%(number)s is on the do-not-call list.") % {"number": obj.number})
+        return HttpResponseRedirect(self.url("changelist"))
+
+    def pages(self) -> list[Any]:
+        return [("upload/", "upload", self.upload_view)]
+
+    def upload_view(self, request: HttpRequest) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        form = NumbersFileForm(request.POST or None, request.FILES or None)
+        if not self.has_delete_permission(request):
+            del form.fields["replace"]
+        wrong: list[str] = []
+        if request.method == "POST" and form.is_valid():
+            done, wrong = self._load(request, form)
+            if done and not wrong:
+                return HttpResponseRedirect(self.url("changelist"))
+        context = self.page_context(
+            request,
+            _("Upload numbers"),
+            form=form,
+            wrong=wrong[:_SHOWN],
+            wrong_more=max(len(wrong) - _SHOWN, 0),
+            explanation=_(
+                "The numbers of the file are added to the embedded do-not-call list, all or none of them."
+            ),
+            submit=_("Upload"),
+            cancel_url=self.url("changelist"),
+            multipart=True,
+        )
+        return TemplateResponse(request, "dialer/form_page.html", context)
+
+    def _load(self, request: HttpRequest, form: NumbersFileForm) -> tuple[bool, list[str]]:
+        """Whether the list was loaded, and the lines that were refused."""
+        file = form.cleaned_data["file"]
+        lines = io.TextIOWrapper(file, encoding="utf-8", errors="replace")
+        try:
+            added, wrong = services.load_numbers(
+                request.user,  # type: ignore[arg-type]
+                lines,
+                file.name,
+                replace=form.cleaned_data.get("replace", False),
+            )
+        except ValidationError as refusal:
+            add_refusal(form, refusal)
+            return False, []
+        finally:
+            lines.detach()
+        words = _("%(added)d numbers were added, %(wrong)d lines are no phone numbers.")
+        tell = messages.warning if wrong else messages.success
+        tell(request, words % {"added": added, "wrong": len(wrong)})
+        return True, wrong
+
+    # --- a number leaves with a reason --------------------------------------------------------------
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        number = self.scoped(request, object_id, Action.DELETE)
+        form = RemovalForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            try:
+                services.remove_number(request.user, str(number.pk), form.cleaned_data["reason"])  # type: ignore[arg-type]
+            except ValidationError as refusal:
+                add_refusal(form, refusal)
+            else:
+                messages.success(
+                    request, _("%(number)s is off the do-not-call list.") % {"number": number.pk}
+                )
+                return HttpResponseRedirect(self.url("changelist"))
+        context = self.page_context(
+            request,
+            str(number.pk),
+            form=form,
+            explanation=_("The number may be called again. Who took it off, when and why is kept."),
+            submit=_("Take off the list"),
+            cancel_url=self.url("changelist"),
+        )
+        return TemplateResponse(request, "dialer/form_page.html", context)
+
+
+@admin.register(DncRemoval)
+class DncRemovalAdmin(ScopedModelAdmin):
+    list_display = ["number", "reason", "removed_by", "removed_at"]
+    list_display_links = None
+    search_fields = ["=number"]
+    list_per_page = 50
+    list_select_related = ["removed_by"]
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
+        if not search_term:
+            return queryset, False
+        try:
+            return queryset.filter(number=services.number_key(search_term)), False
+        except ValidationError:
+            return queryset.none(), False
+
+
+class ServiceSettingsForm(ServiceForm):
+    bearer_token = forms.CharField(
+        label=gettext_lazy("Bearer token"),
+        required=False,
+        max_length=500,
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "off"}),
+        help_text=gettext_lazy("Written, never shown. Leave it empty to keep the one that is stored."),
+    )
+
+    class Meta:
+        model = DncService
+        fields = ["name", "url", "bearer_token", "timeout_ms"]
+
+    def write(self, fields: dict[str, Any]) -> DncService:
+        if not fields["bearer_token"]:
+            fields["bearer_token"] = "" if self.is_new else self.instance.bearer_token
+        if self.is_new:
+            return services.create_service(self.actor, **fields)
+        return services.update_service(self.actor, self.instance, **fields)
+
+
+@admin.register(DncService)
+class DncServiceAdmin(ScopedModelAdmin):
+    form = ServiceSettingsForm
+    list_display = ["name", "kind", "url", "state_now", "last_error"]
+    search_fields = ["name"]
+    readonly_fields = ["kind", "state_now", "last_error"]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        settings = ["name", "url", "bearer_token", "timeout_ms"]
+        if obj is None:
+            return [(None, {"fields": settings})]
+        if not self.has_change_permission(request, obj):
+            settings = (
+                ["name", "kind"] if obj.kind == DncService.Kind.EMBEDDED else ["name", "url", "timeout_ms"]
+            )
+        return [(None, {"fields": settings}), (_("Now"), {"fields": ["state_now", "last_error"]})]
+
+    @admin.display(description=gettext_lazy("state"), ordering="state")
+    def state_now(self, service: DncService) -> SafeString:
+        return marks.state_badge(DncService.State, service.state)
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return not _embedded(obj) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return not _embedded(obj) and super().has_delete_permission(request, obj)
+
+    def remove(self, actor: User, obj: DncService) -> None:
+        services.delete_service(actor, obj)
+
+
+def _embedded(obj: Any) -> bool:
+    """The embedded service can be neither changed nor deleted (SPEC 8)."""
+    return isinstance(obj, DncService) and obj.kind == DncService.Kind.EMBEDDED

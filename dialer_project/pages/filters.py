@@ -1,0 +1,74 @@
+"""Filters of lists. A filter never names a row that its user may not see."""
+
+from typing import Any
+
+from django.contrib.admin import RelatedFieldListFilter, SimpleListFilter
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from accounts import scope
+from campaigns.models import Campaign
+from leads.models import Lead
+from telephony.models import Queue
+
+
+def _named(rows: QuerySet[Any]) -> list[tuple[str, Any]]:
+    """At most 200 choices: a longer list is for the search field."""
+    return [(str(pk), name) for pk, name in rows.values_list("pk", "name")[:200]]
+
+
+class ScopedRelatedFilter(RelatedFieldListFilter):
+    """Offers the rows that scope shows."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        rows = scope.visible(request.user, field.remote_field.model._default_manager.all())
+        return _named(rows)
+
+
+class CampaignFilter(ScopedRelatedFilter):
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return _named(scope.visible(request.user, Campaign.objects.all()))
+
+
+class CampaignGroupFilter(RelatedFieldListFilter):
+    """The user's own groups: campaign people may not see the list of groups itself."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        groups = getattr(request.user, "dialer_groups", None)
+        return _named(groups.all()) if groups is not None else []
+
+
+class CampaignQueueFilter(RelatedFieldListFilter):
+    """Queues of the campaigns that the user sees."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        used = scope.visible(request.user, Campaign.objects.all()).values("queue")
+        queues = scope.visible(request.user, Queue.objects.filter(pk__in=used))
+        return _named(queues)
+
+
+class NotYetDoneFilter(SimpleListFilter):
+    """Leads not yet done, unless asked otherwise (G 6.4)."""
+
+    title = _("progress")
+    parameter_name = "progress"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("done", _("Done")), ("all", _("All"))]
+
+    def choices(self, changelist: Any) -> Any:
+        options = [(None, _("Not yet done")), *self.lookup_choices]
+        for value, words in options:
+            chosen = self.value() == value or (value is None and self.value() not in {"done", "all"})
+            query = changelist.get_query_string(
+                {self.parameter_name: value} if value else {}, [] if value else [self.parameter_name]
+            )
+            yield {"selected": chosen, "query_string": query, "display": words}
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() == "done":
+            return queryset.filter(pool=Lead.Pool.DONE)
+        if self.value() == "all":
+            return queryset
+        return queryset.exclude(pool=Lead.Pool.DONE)

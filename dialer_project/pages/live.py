@@ -1,0 +1,68 @@
+"""The figures that move on overview, campaign list and summary: one flat JSON object, polled each second."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.http import HttpRequest, JsonResponse
+from django.utils import formats, timezone
+from django.views.decorators.cache import never_cache
+
+from accounts import scope
+from campaigns import selectors
+from campaigns.models import Campaign
+from campaigns.selectors import Summary
+from dialer_project.pages import marks
+from dialer_project.times import in_zone
+from leads.models import LeadStatus
+
+MOST = 50
+"""Campaigns in one answer."""
+
+
+@never_cache
+def live_figures(request: HttpRequest) -> JsonResponse:
+    """`?campaigns=1,2`: figures of those that the user may see. Two queries beside the session's."""
+    wanted = [int(word) for word in request.GET.get("campaigns", "").split(",") if word.isdecimal()]
+    known = scope.visible(request.user, Campaign.objects.filter(pk__in=[pk for pk in wanted if pk < 2**63]))
+    campaigns = list(known.select_related("group")[:MOST])
+    figures: dict[str, Any] = {"running": any(campaign.is_started for campaign in campaigns)}
+    for campaign, summary in with_summaries(campaigns):
+        figures.update(campaign_figures(campaign, summary))
+    return JsonResponse(figures)
+
+
+def with_summaries(campaigns: Iterable[Campaign]) -> list[tuple[Campaign, Summary]]:
+    listed = list(campaigns)
+    summaries = selectors.summaries([campaign.pk for campaign in listed])
+    return [(campaign, summaries[campaign.pk]) for campaign in listed]
+
+
+def campaign_figures(campaign: Campaign, summary: Summary) -> dict[str, Any]:
+    """Keys as the `data-live` attributes have them: `c7.SUCCESS`, `c7.state`."""
+    key = f"c{campaign.pk}"
+    figures: dict[str, Any] = {
+        f"{key}.state": campaign.get_state_display(),
+        f"{key}.state.tone": marks.tone(Campaign.State, campaign.state),
+        f"{key}.started": campaign.is_started,
+        f"{key}.total": _number(summary.total),
+        f"{key}.done": _number(summary.done),
+        f"{key}.waiting": _number(summary.waiting),
+        f"{key}.in_flight": _number(summary.in_flight),
+        f"{key}.attempts": _number(summary.attempts),
+        f"{key}.next_due": next_due(campaign, summary) or "–",
+    }
+    for status in LeadStatus:
+        figures[f"{key}.{status}"] = _number(summary.by_status[status])
+        figures[f"{key}.{status}.share"] = marks.share(summary, status)
+    return figures
+
+
+def next_due(campaign: Campaign, summary: Summary) -> str:
+    """When the next lead is due, in the campaign's zone; a due time in the past is now."""
+    if summary.next_due is None:
+        return ""
+    return in_zone(max(summary.next_due, timezone.now()), campaign.zone, seconds=False)
+
+
+def _number(value: int) -> str:
+    return formats.number_format(value, use_l10n=True, force_grouping=True)

@@ -1,0 +1,141 @@
+"""What a Master sets up: dialer ports, contact centres and their queues."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import ProtectedError, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.widgets import UnfoldAdminPasswordWidget
+
+from accounts.models import User
+from dialer_project.admin_base import ScopedModelAdmin, ServiceForm
+from dialer_project.pages import marks
+from telephony.models import ContactCenter, DialerPort, Queue
+
+
+class SetupForm(ServiceForm):
+    """The rules of these rows are their fields' and constraints'; scope was asked by the admin class."""
+
+    def write(self, fields: dict[str, Any]) -> Any:
+        row = type(self.instance)() if self.is_new else type(self.instance).objects.get(pk=self.instance.pk)
+        for name, value in fields.items():
+            setattr(row, name, value)
+        row.full_clean()
+        row.save(update_fields=None if self.is_new else list(fields))
+        return row
+
+
+class SetupAdmin(ScopedModelAdmin):
+    def remove(self, actor: User, obj: Any) -> None:
+        obj.delete()
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        try:
+            return super().delete_view(request, object_id, extra_context)
+        except ProtectedError:
+            messages.error(request, _("It is in use and can't be deleted."))
+            return HttpResponseRedirect(self.url("change", object_id))
+
+
+class PortForm(SetupForm):
+    password = forms.CharField(
+        label=gettext_lazy("Password"),
+        required=False,
+        strip=False,
+        max_length=128,
+        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "new-password"}),
+        help_text=gettext_lazy("Written, never shown. Leave it empty to keep the one that is stored."),
+    )
+
+    class Meta:
+        model = DialerPort
+        fields = ["extension", "password", "registrar_host", "registrar_port", "transport", "enabled"]
+
+    def write(self, fields: dict[str, Any]) -> Any:
+        if not fields["password"] and not self.is_new:
+            del fields["password"]
+        return super().write(fields)
+
+
+@admin.register(DialerPort)
+class DialerPortAdmin(SetupAdmin):
+    form = PortForm
+    list_display = ["extension", "registrar", "transport", "enabled", "state_now", "worker", "last_error"]
+    list_filter = ["state", "enabled"]
+    list_filter_sheet = True
+    list_per_page = 50
+    search_fields = ["extension", "registrar_host"]
+    readonly_fields = ["state_now", "worker", "last_error"]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        where = [("registrar_host", "registrar_port"), "transport"]
+        found = [
+            (None, {"fields": ["extension", "password", "enabled"]}),
+            (_("Registrar"), {"fields": where}),
+        ]
+        if obj is not None:
+            found.append((_("Now"), {"fields": ["state_now", "worker", "last_error"]}))
+        return found
+
+    @admin.display(description=gettext_lazy("registrar"), ordering="registrar_host")
+    def registrar(self, port: DialerPort) -> str:
+        return f"{port.registrar_host}:{port.registrar_port}"
+
+    @admin.display(description=gettext_lazy("state"), ordering="state")
+    def state_now(self, port: DialerPort) -> SafeString:
+        return marks.state_badge(DialerPort.State, port.state)
+
+
+class ContactCenterForm(SetupForm):
+    class Meta:
+        model = ContactCenter
+        fields = ["name", "kind", "settings", "enabled"]
+
+
+@admin.register(ContactCenter)
+class ContactCenterAdmin(SetupAdmin):
+    form = ContactCenterForm
+    list_display = ["name", "kind", "enabled", "state_now", "last_event_at", "last_error"]
+    search_fields = ["name"]
+    readonly_fields = ["state_now", "last_event_at", "last_error"]
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        found: list[Any] = [(None, {"fields": ["name", "kind", "settings", "enabled"]})]
+        if obj is not None:
+            found.append((_("Now"), {"fields": ["state_now", "last_event_at", "last_error"]}))
+        return found
+
+    @admin.display(description=gettext_lazy("state"), ordering="state")
+    def state_now(self, center: ContactCenter) -> SafeString:
+        return marks.state_badge(ContactCenter.State, center.state)
+
+
+class QueueForm(SetupForm):
+    class Meta:
+        model = Queue
+        fields = ["contact_center", "name", "kind", "pilot_number"]
+
+
+@admin.register(Queue)
+class QueueAdmin(SetupAdmin):
+    form = QueueForm
+    list_display = ["name", "kind", "pilot_number", "contact_center", "center_state"]
+    list_filter = ["kind"]
+    list_filter_sheet = True
+    search_fields = ["name", "pilot_number"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Queue]:
+        return super().get_queryset(request).select_related("contact_center")
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        return [(None, {"fields": ["contact_center", "name", "kind", "pilot_number"]})]
+
+    @admin.display(description=gettext_lazy("contact centre's state"), ordering="contact_center__state")
+    def center_state(self, queue: Queue) -> SafeString:
+        return marks.state_badge(ContactCenter.State, queue.contact_center.state)
