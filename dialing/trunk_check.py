@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import signal
-import ssl
 from dataclasses import dataclass
 
 from amd.detector import Detector
@@ -81,9 +80,7 @@ class TrunkCheckRun:
 
     def __init__(self, check: TrunkCheck) -> None:
         self._check = check
-        self._agent = UserAgent(
-            tls=ssl.create_default_context() if check.account.transport == "tls" else None
-        )
+        self._agent = UserAgent()
 
     async def call(self) -> tuple[CallReport, int]:
         """The report and the exit code: 0 for any outcome of the call, 3 when registering failed."""

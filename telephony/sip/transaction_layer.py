@@ -32,6 +32,7 @@ from .transaction import (
     SendAck,
     ServerMachine,
     StartTimer,
+    State,
     StopTimer,
     Terminated,
     TimedOut,
@@ -145,6 +146,11 @@ class ClientTransaction(_Running):
 
     def expire(self, name: str) -> list[Action]:
         return self.machine.expire(name)
+
+    @property
+    def waiting(self) -> bool:
+        """No final response yet."""
+        return self.machine.state in (State.CALLING, State.TRYING, State.PROCEEDING)
 
     def fail(self, text: str) -> None:
         """The transport gave up (RFC 3261 section 17.1.4)."""
@@ -265,7 +271,11 @@ class TransactionLayer:
         self.guarded(self._receive, data, source)
 
     def transport_failed(self, destination: Destination, error: str) -> None:
-        for transaction in [t for t in self._clients.values() if t.destination == destination]:
+        peer = (destination.transport, destination.host, destination.port)
+        for transaction in list(self._clients.values()):
+            at = transaction.destination
+            if (at.transport, at.host, at.port) != peer or not transaction.waiting:
+                continue
             self.guarded(transaction.fail, error)
 
     def guarded(self, function: Callable[..., None], *args: object) -> None:

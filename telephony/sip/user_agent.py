@@ -6,6 +6,8 @@ import logging
 import ssl
 from collections.abc import Callable
 
+from sipmessage import URI
+
 from ..rtp.engine import RtpEngine, RtpSession
 from .account import SipAccount
 from .call import CallListener, CallState, OutboundCall
@@ -15,8 +17,9 @@ from .offer_answer import CallMedia
 from .peer_requests import KNOWN_METHODS
 from .registration import Registration, RegistrationFailed, RegistrationState
 from .resolver import Resolver
+from .stream_transport import StreamTransport
 from .transaction_layer import ServerTransaction, TransactionLayer
-from .transport import Destination, Transport, UdpTransport
+from .transport import Destination, UdpTransport
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +38,8 @@ class UserAgent:
         ...
         await agent.stop()
 
-    Belongs to the loop that started it.
+    `tls` is the context for TLS (with a client certificate, say); without it the system's certificates are
+    trusted, or those of SSL_CERT_FILE. Belongs to the loop that started it.
     """
 
     def __init__(self, *, name: str = "dialer", tls: ssl.SSLContext | None = None) -> None:
@@ -48,7 +52,9 @@ class UserAgent:
         self._linger: set[asyncio.TimerHandle] = set()
         self._resolver = Resolver()
         self._layer: TransactionLayer | None = None
-        self._local_host = "auto"
+        self._bind_host = ""
+        self._opening = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._ended = asyncio.Event()
         self._gate = asyncio.Semaphore(REGISTERING_AT_ONCE)
 
@@ -58,9 +64,8 @@ class UserAgent:
             raise RuntimeError("the user agent is already started")
         layer = TransactionLayer(asyncio.get_running_loop(), self._on_request)
         layer.on_ack = self._on_ack
-        self._local_host = local_host
-        bind = "0.0.0.0" if local_host == "auto" else local_host  # noqa: S104
-        layer.transports["udp"] = UdpTransport(layer, bind, local_port)
+        self._bind_host = "0.0.0.0" if local_host == "auto" else local_host  # noqa: S104
+        layer.transports["udp"] = UdpTransport(layer, self._bind_host, local_port)
         self._layer = layer
 
     async def stop(self) -> None:
@@ -86,6 +91,8 @@ class UserAgent:
         self._linger.clear()
         self._calls.clear()
         self.registrations.clear()
+        for task in self._tasks:
+            task.cancel()
         self._resolver.close()
         self.media.close()
         layer.close()
@@ -185,7 +192,7 @@ class UserAgent:
             setup,
             media or self.open_media(destination),
             listener,
-            resolve=self._resolver.resolve,
+            resolve=self._next_hop,
             on_ended=self._call_ended,
         )
         self._calls[call.call_id, call.local_tag] = call
@@ -256,17 +263,47 @@ class UserAgent:
         destination = await self._resolver.destination(
             account.registrar_host, account.registrar_port, account.transport
         )
-        self._transport(destination)
+        await self._open_transport(destination.transport)
         return destination
 
-    def _transport(self, destination: Destination) -> Transport:
-        transport = self._running.transports.get(destination.transport)
-        if transport is None:
-            raise OSError(f"transport {destination.transport} is not available")
-        return transport
+    def _next_hop(self, uri: URI, otherwise: Destination, then: Callable[[Destination], None]) -> None:
+        """Where a dialog's requests go; opens the transport that the peer's Contact names, if need be."""
+        layer = self._running
+
+        async def open_first(hop: Destination) -> None:
+            try:
+                await self._open_transport(hop.transport)
+            except OSError:
+                hop = otherwise
+            layer.guarded(then, hop)
+
+        def found(hop: Destination) -> None:
+            if hop.transport in layer.transports:
+                layer.guarded(then, hop)
+            else:
+                task = asyncio.get_running_loop().create_task(open_first(hop))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+        self._resolver.resolve(uri, otherwise, found)
+
+    async def _open_transport(self, name: str) -> None:
+        """UDP is there from the start; TCP and TLS are opened for the first account that wants them."""
+        layer = self._running
+        async with self._opening:
+            if name in layer.transports:
+                return
+            if name not in ("tcp", "tls"):
+                raise OSError(f"transport {name} is not available")
+            tls = None
+            if name == "tls":
+                tls = self._tls or ssl.create_default_context()
+            transport = StreamTransport(layer, self._bind_host, tls=tls)
+            await transport.open()
+            layer.transports[name] = transport
 
     def _contact(self, account: SipAccount, destination: Destination) -> str:
-        host, port = self._transport(destination).local_address(destination)
+        host, port = self._running.transport_of(destination).local_address(destination)
         host = f"[{host}]" if ":" in host else host
         suffix = "" if destination.transport == "udp" else f";transport={destination.transport}"
         return f"sip:{account.username}@{host}:{port}{suffix}"

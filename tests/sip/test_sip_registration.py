@@ -115,7 +115,7 @@ def test_failed_refresh_is_repeated_with_growing_pauses_until_it_works() -> None
     far.clock.advance(1.1)
     assert len(far.sent) == before + 1
     far.respond(200)
-    assert far.registration.state is RegistrationState.REGISTERED
+    assert far.states[-1] is RegistrationState.REGISTERED
     assert far.registration.last_error is None
 
 
