@@ -135,7 +135,7 @@ class Call:
             return
         self.dialog.refresh_target(transaction.incoming)
         self._session_version += 1
-        if offer is not None and not self._has_left:
+        if offer is not None:
             self._stream.direct(offer)
         self._offer = offer
         self._invite = transaction
@@ -185,14 +185,14 @@ class Call:
         """The transfer has them now: this leg hears nothing more."""
         self._cancel_timer()
         if self._stream is not None:
-            self._stream.mute()
+            self._stream.mute(True)
 
     def customer_returns(self) -> None:
         """The transfer failed: they are back on this leg, if it is still up."""
         if self.state is not CallState.ANSWERED:
             return
-        if self._stream is not None and self._offer is not None:
-            self._stream.direct(self._offer)
+        if self._stream is not None:
+            self._stream.mute(False)
         self.wait_for_patience()
 
     def transfer_done(self) -> None:

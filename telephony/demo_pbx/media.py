@@ -30,6 +30,7 @@ class MediaStream:
         self._remote: Endpoint | None = None
         self._payload_type = 0
         self._wants_audio = False
+        self._muted = False
         self._track = b""
         self._position = 0
         self._ssrc = secrets.randbits(32)
@@ -48,16 +49,16 @@ class MediaStream:
         """Say `track` (mu-law) from the next tick on, silence after it."""
         self._track, self._position = track, 0
 
-    def mute(self) -> None:
-        """Send nothing any more: the customer has left this leg."""
-        self._remote = None
+    def mute(self, muted: bool) -> None:
+        """Send nothing while the customer is away from this leg."""
+        self._muted = muted
 
     def tick(self) -> None:
         """Send 20 ms. The track goes on by itself, also while the peer holds the call."""
         frame = self._track[self._position : self._position + FRAME_SAMPLES]
         self._position += len(frame)
         self._timestamp += FRAME_SAMPLES
-        if self._remote is None or not self._wants_audio:
+        if self._remote is None or self._muted or not self._wants_audio:
             self._silent_ticks = True
             return
         if len(frame) < FRAME_SAMPLES:
