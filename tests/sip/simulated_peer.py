@@ -11,7 +11,7 @@ from sipmessage import URI, Request, Response
 from telephony.sip.account import SipAccount
 from telephony.sip.call import CallEnding, OutboundCall
 from telephony.sip.invite import CallerIdentity, CallSetup
-from telephony.sip.message import Envelope, make_response, read_message, serialize
+from telephony.sip.message import Envelope, MessageError, make_response, read_message, serialize
 from telephony.sip.transaction_layer import ServerTransaction, TransactionLayer
 from telephony.sip.transfer import Transfer
 from telephony.sip.transport import Destination
@@ -64,10 +64,14 @@ class SimulatedWire:
     def __init__(self, *, reliable: bool = False) -> None:
         self.reliable = reliable
         self.sent: list[tuple[Envelope, Destination]] = []
+        self.broken = 0
         self.closed = False
 
     def send(self, data: bytes, destination: Destination) -> None:
-        self.sent.append((read_message(data), destination))
+        try:
+            self.sent.append((read_message(data), destination))
+        except MessageError:
+            self.broken += 1  # an answer to a broken request repeats what was broken
 
     def local_address(self, destination: Destination) -> tuple[str, int]:
         return "192.0.2.2", 5070

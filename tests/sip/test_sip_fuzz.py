@@ -1,0 +1,167 @@
+"""Hostile datagrams: mutated from the messages of real calls and from RFC 4475, with a fixed seed."""
+
+import contextlib
+import logging
+import os
+import random
+
+import pytest
+
+from telephony.rtp.packet import RtpPacket
+from telephony.rtp.stream import RtpStream
+from telephony.sip.call import CallState
+from telephony.sip.message import make_response, serialize
+from telephony.sip.sdp import parse_sdp
+from telephony.sip.transaction_layer import MAX_SERVER_TRANSACTIONS
+from telephony.sip.transport import Destination
+
+from .simulated_peer import SDP, SimulatedCall
+from .test_sip_messages import TORTURE
+
+ROUNDS = int(os.environ.get("FUZZ_ROUNDS", "6000"))  # 100,000 take about a minute
+STRANGER = Destination("udp", "192.0.2.66", 6666)
+NASTY = [
+    b"\r\n",
+    b"\x00",
+    b'"',
+    b"<",
+    b">",
+    b";",
+    b",",
+    b":",
+    b"=",
+    b"%",
+    b"\xff\xfe",
+    b"9" * 30,
+    b"-1",
+    b" ",
+    b"self=1;",
+    b"@",
+]
+
+
+def mutate(random_: random.Random, data: bytes) -> bytes:
+    """One to five small changes."""
+    changed = bytearray(data)
+    for _ in range(random_.randint(1, 5)):
+        at = random_.randrange(len(changed) + 1)
+        kind = random_.randrange(6)
+        if kind == 0 and changed:
+            changed[at % len(changed)] = random_.randrange(256)
+        elif kind == 1:
+            changed[at:at] = random_.choice(NASTY)
+        elif kind == 2:
+            del changed[at : at + random_.randint(1, 40)]
+        elif kind == 3:
+            changed[at:at] = changed[at : at + random_.randint(1, 60)]
+        elif kind == 4:
+            lines = bytes(changed).split(b"\r\n")
+            random_.shuffle(lines)
+            changed = bytearray(b"\r\n".join(lines))
+        else:
+            lines = bytes(changed).split(b"\r\n")
+            del lines[random_.randrange(len(lines))]
+            changed = bytearray(b"\r\n".join(lines))
+    return bytes(changed)
+
+
+def conversation(sim: SimulatedCall) -> list[bytes]:
+    """What a peer would say in a call: answers to all we sent, and requests of every kind."""
+    said: list[bytes] = []
+    receive = sim.layer.receive
+
+    def listen(data: bytes, source: Destination) -> None:
+        said.append(data)
+        receive(data, source)
+
+    sim.layer.receive = listen  # type: ignore[method-assign]
+    sim.call.start()
+    sim.respond(
+        401, headers={"WWW-Authenticate": 'Digest realm="pbx", nonce="n1", qop="auth,auth-int", opaque="x"'}
+    )
+    invite = sim.last("INVITE")
+    sim.respond(
+        183, invite, body=SDP, headers={"Record-Route": '"P" <sip:p1.example.com;lr>, <sip:192.0.2.8>'}
+    )
+    sim.respond(200, invite, body=SDP, tag="fork")
+    sim.call.refer("7000")
+    sim.respond(202, sim.last("REFER"), tag="fork")
+    sim.request(
+        "NOTIFY",
+        headers={"Event": "refer", "Subscription-State": "active"},
+        body=b"SIP/2.0 100 T\r\n",
+        tag="fork",
+    )
+    request = sim.request(
+        "INVITE", body=SDP + b"a=sendonly\r\n", headers={"Contact": "<sip:new@192.0.2.7;lr>"}, tag="fork"
+    )
+    sim.request("ACK", cseq=int(request.headers["CSeq"].split()[0]), tag="fork")
+    for method in ("UPDATE", "OPTIONS", "INFO", "MESSAGE"):
+        sim.request(
+            method, headers={"Supported": "timer, 100rel", "Reason": 'Q.850;cause=16;text="a;b"'}, tag="fork"
+        )
+    sim.request("BYE", tag="fork")
+    sim.layer.receive = receive  # type: ignore[method-assign]
+    return said
+
+
+def test_mutated_messages_raise_nothing_and_leave_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    seed = random.Random(20260101)
+    corpus = [path.read_bytes() for path in sorted(TORTURE.glob("*.dat"))]
+    bystander = SimulatedCall()
+    bystander.answer()
+    victim, said = SimulatedCall(), list[bytes]()
+    with caplog.at_level(logging.WARNING):
+        for number in range(ROUNDS):
+            if number % 200 == 0:
+                victim = SimulatedCall()
+                said = conversation(victim)
+                victim.call.state = CallState.ANSWERED  # keep it listening after its BYE
+                victim.call.ending = None
+            data = mutate(seed, seed.choice(said + corpus if number % 3 else said))
+            victim.layer.receive(data, STRANGER)
+            bystander.layer.receive(data, STRANGER)
+            if number % 97 == 0:
+                victim.clock.advance(0.3)
+    assert "a SIP step failed" not in caplog.text
+    assert bystander.call.state is CallState.ANSWERED
+    bystander.clock.advance(70)
+    assert bystander.layer.open_transactions == 0
+    assert bystander.clock.pending == 0
+
+
+def test_a_flood_of_requests_is_bounded() -> None:
+    sim = SimulatedCall()
+    sim.answer()
+    for number in range(MAX_SERVER_TRANSACTIONS + 50):
+        sim.layer.receive(
+            b"OPTIONS sip:x@y SIP/2.0\r\nVia: SIP/2.0/UDP h;branch=z9hG4bK%d\r\nFrom: <sip:a@b>;tag=1\r\n"
+            b"To: <sip:x@y>\r\nCall-ID: %d\r\nCSeq: 1 OPTIONS\r\n\r\n" % (number, number),
+            STRANGER,
+        )
+    assert sim.layer.open_transactions <= MAX_SERVER_TRANSACTIONS + 2
+    assert sim.methods[-1] == "503"
+
+
+def test_mutated_sdp_and_rtp_raise_only_value_errors() -> None:
+    seed = random.Random(7)
+    stream = RtpStream()
+    stream.negotiate(("192.0.2.1", 4000), 8, 101)
+    stream.answer()
+    packet = RtpPacket(8, 1, 160, 1, b"\xd5" * 160).serialize()
+    for number in range(ROUNDS):
+        with contextlib.suppress(ValueError):
+            parse_sdp(mutate(seed, SDP))
+        stream.receive(mutate(seed, packet), ("192.0.2.1", 4000), number * 0.02)
+        stream.next_frame()
+
+
+def test_a_response_that_mirrors_our_own_request_is_ignored() -> None:
+    sim = SimulatedCall()
+    sim.answer()
+    request = sim.last("INVITE").message
+    sim.layer.receive(serialize(request), STRANGER)
+    stray = make_response(request, 200)  # type: ignore[arg-type]
+    stray.headers.set("Via", "SIP/2.0/UDP 192.0.2.2:5070;branch=z9hG4bKunknown")
+    sim.layer.receive(serialize(stray), STRANGER)
+    assert sim.call.state is CallState.ANSWERED
