@@ -1,7 +1,7 @@
 """Do-not-call services and the embedded list (G 2.3 to 2.5)."""
 
 from django.conf import settings
-from django.core.validators import MaxValueValidator, MinValueValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, URLValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -22,10 +22,11 @@ class DncService(models.Model):
 
     name = models.CharField(_("name"), max_length=100, unique=True)
     kind = models.CharField(_("kind"), max_length=10, choices=Kind, default=Kind.EXTERNAL, editable=False)
-    url = models.URLField(
+    url = models.CharField(
         _("address"),
         blank=True,
         max_length=500,
+        validators=[URLValidator(schemes=["https"])],
         help_text=_("HTTPS address of the service, without /donotcall."),
     )
     bearer_token = models.CharField(_("bearer token"), max_length=500, blank=True)

@@ -51,7 +51,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(max_length=100, unique=True, verbose_name='name')),
                 ('kind', models.CharField(choices=[('EMBEDDED', 'Embedded list'), ('EXTERNAL', 'External service')], default='EXTERNAL', editable=False, max_length=10, verbose_name='kind')),
-                ('url', models.URLField(blank=True, help_text='HTTPS address of the service, without /donotcall.', max_length=500, verbose_name='address')),
+                ('url', models.CharField(blank=True, help_text='HTTPS address of the service, without /donotcall.', max_length=500, validators=[django.core.validators.URLValidator(schemes=['https'])], verbose_name='address')),
                 ('bearer_token', models.CharField(blank=True, max_length=500, verbose_name='bearer token')),
                 ('timeout_ms', models.PositiveIntegerField(default=2000, validators=[django.core.validators.MinValueValidator(50), django.core.validators.MaxValueValidator(30000)], verbose_name='time-out (ms)')),
                 ('state', models.CharField(choices=[('UP', 'In service'), ('OUT_OF_SERVICE', 'Out of service')], default='UP', editable=False, max_length=16, verbose_name='state')),
