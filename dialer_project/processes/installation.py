@@ -33,8 +33,12 @@ class Installation:
             self.progress.line(f"  First Master: user name {master[0]}, password {master[1]}")
             self.progress.line()
 
-    def processes(self) -> list[Process]:
-        return product.processes()
+    def stages(self) -> list[list[Process]]:
+        """What starts together; a stage begins when the one before is ready."""
+        return [product.processes()]
+
+    def stage_done(self, stage: int) -> None:
+        """The processes of this stage (from 0) are ready."""
 
     def running(self) -> None:
         """Everything runs."""
@@ -66,8 +70,10 @@ class Installation:
             self.progress.line()
             self.progress.step(sentence)
         finally:
+            something = self.supervisor.has_started_something
             self.supervisor.stop()
-            self.progress.step("Everything that was started has ended")
+            if something:
+                self.progress.step("Everything that was started has ended")
             for number, handler in before.items():
                 signal.signal(number, handler)
         return code
@@ -82,13 +88,13 @@ class Installation:
         supervisor.check_stop()
         preparation.migrate()
         say("The tables are up to date")
-        preparation.collect_static()
         supervisor.check_stop()
         self.prepare()
         supervisor.check_stop()
-        wanted = self.processes()
-        supervisor.start(wanted)
-        say(f"Running: {', '.join(process.name for process in wanted)}")
+        for number, stage in enumerate(self.stages()):
+            supervisor.start(stage)
+            say(f"Running: {', '.join(process.name for process in stage)}")
+            self.stage_done(number)
         self.running()
 
     def _watch(self) -> None:

@@ -1,4 +1,4 @@
-"""What stands before the processes start: servers that answer, tables, static files, the first Master."""
+"""What stands before the processes start: servers that answer, tables, the first Master."""
 
 import os
 import secrets
@@ -57,16 +57,6 @@ def migrate() -> None:
         raise StartError(
             f"The tables could not be brought to this version: {str(error).strip().splitlines()[0]} "
             "Nothing of the failed migration was kept; `manage.py migrate` shows the details."
-        ) from error
-
-
-def collect_static() -> None:
-    """Copies style sheets and scripts to var/static, where the web process serves them from."""
-    try:
-        call_command("collectstatic", interactive=False, verbosity=0)
-    except OSError as error:
-        raise StartError(
-            f"Static files could not be written to {settings.STATIC_ROOT}: {error.strerror}."
         ) from error
 
 

@@ -104,6 +104,10 @@ class Supervisor:
         if self.stopping:
             raise StopRequested
 
+    @property
+    def has_started_something(self) -> bool:
+        return bool(self._children) or any(server.started_here for server in self._servers)
+
     def stop(self) -> None:
         """Ends every child and every server that was started here; returns when all are gone."""
         for order in sorted({child.process.stop_order for child in self._children}):
