@@ -62,7 +62,12 @@ def campaign_bar(request: HttpRequest, campaign: Campaign, active: str = "") -> 
 
 def chosen_campaign(request: HttpRequest) -> Campaign | None:
     """The campaign that a list is filtered by, if the user may see it."""
-    pk = request.GET.get("campaign__id__exact", "")
+    return named_campaign(request, "campaign__id__exact")
+
+
+def named_campaign(request: HttpRequest, parameter: str = "campaign") -> Campaign | None:
+    """The campaign whose id the address carries, if the user may see it."""
+    pk = request.GET.get(parameter, "")
     if not pk.isdecimal() or int(pk) >= 2**63:
         return None
     return scope.visible(request.user, Campaign.objects.filter(pk=pk)).select_related("group").first()

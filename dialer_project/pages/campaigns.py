@@ -187,7 +187,9 @@ class CampaignAdmin(ScopedModelAdmin):
 
     def summary_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         campaign = self.scoped(request, pk)
-        context = self.page_context(request, campaign.name, **summary_page(request, campaign))
+        context = self.page_context(
+            request, campaign.name, original=campaign, **summary_page(request, campaign)
+        )
         return TemplateResponse(request, "dialer/summary.html", context)
 
     # --- deletion ---------------------------------------------------------------------------------------

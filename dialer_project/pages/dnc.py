@@ -181,6 +181,7 @@ class DncNumberAdmin(ScopedModelAdmin):
         context = self.page_context(
             request,
             str(number.pk),
+            original=number,
             form=form,
             explanation=_("The number may be called again. Who took it off, when and why is kept."),
             submit=_("Take off the list"),

@@ -22,7 +22,7 @@ from campaigns import services
 from campaigns.models import Campaign, Schedule
 from dialer_project.admin_base import ScopedModelAdmin, ServiceForm, add_refusal
 from dialer_project.pages import marks
-from dialer_project.pages.campaign_bar import CampaignBarOnList, campaign_bar, chosen_campaign
+from dialer_project.pages.campaign_bar import CampaignBarOnList, campaign_bar, chosen_campaign, named_campaign
 from dialer_project.pages.filters import CampaignFilter
 from dialer_project.times import clock, day_words
 
@@ -66,7 +66,7 @@ class ScheduleAdmin(CampaignBarOnList, ScopedModelAdmin):
     list_filter_sheet = True
     list_per_page = 31
     ordering = ["date", "campaign__name"]
-    date_hierarchy = None
+    change_form_outer_before_template = "dialer/campaign_bar.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Schedule]:
         return super().get_queryset(request).select_related("campaign")
@@ -102,6 +102,14 @@ class ScheduleAdmin(CampaignBarOnList, ScopedModelAdmin):
         return SafeString(" · ".join(found))
 
     # --- form -----------------------------------------------------------------------------------------
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
+        context["show_save_and_continue"] = False
+        schedule = context.get("original")
+        campaign = schedule.campaign if schedule else named_campaign(request)
+        if campaign is not None:
+            context["campaign_bar"] = campaign_bar(request, campaign, "schedules")
+        return super().render_change_form(request, context, *args, **kwargs)
+
     def choices(self, request: HttpRequest, db_field: Any) -> QuerySet[Any]:
         """Only stopped campaigns get another day."""
         return super().choices(request, db_field).filter(state=Campaign.State.STOPPED)
@@ -167,6 +175,7 @@ class ScheduleAdmin(CampaignBarOnList, ScopedModelAdmin):
         context = self.page_context(
             request,
             campaign.name,
+            original=campaign,
             form=form,
             campaign_bar=campaign_bar(request, campaign, "schedules"),
             explanation=_(

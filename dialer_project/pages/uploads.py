@@ -14,7 +14,7 @@ from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget
 from campaigns.models import Campaign
 from dialer_project.admin_base import ScopedModelAdmin, ServiceForm
 from dialer_project.pages import marks
-from dialer_project.pages.campaign_bar import CampaignBarOnList, campaign_bar
+from dialer_project.pages.campaign_bar import CampaignBarOnList, campaign_bar, named_campaign
 from dialer_project.pages.filters import CampaignFilter
 from dialer_project.times import in_zone
 from leads import services
@@ -47,14 +47,14 @@ class LeadUploadAdmin(CampaignBarOnList, ScopedModelAdmin):
     bar_tab = "uploads"
     add_fieldsets = [(None, {"fields": ["campaign", "file"]})]
     fieldsets = [
-        (None, {"fields": ["campaign", "file_name", "uploaded_by", "uploaded"]}),
+        (None, {"fields": ["campaign", "file_name", "uploader", "uploaded"]}),
         (gettext_lazy("What came of it"), {"fields": ["added", "duplicate", "invalid", "refused"]}),
     ]
     list_display = [
         "file_name",
         "campaign",
         "uploaded",
-        "uploaded_by",
+        "uploader",
         "added",
         "duplicate",
         "invalid",
@@ -64,7 +64,7 @@ class LeadUploadAdmin(CampaignBarOnList, ScopedModelAdmin):
     list_filter_sheet = True
     search_fields = ["file_name"]
     ordering = ["-uploaded_at"]
-    readonly_fields = ["uploaded", "refused"]
+    readonly_fields = ["uploaded", "uploader", "refused"]
     change_form_outer_before_template = "dialer/campaign_bar.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[LeadUpload]:
@@ -80,6 +80,11 @@ class LeadUploadAdmin(CampaignBarOnList, ScopedModelAdmin):
     def uploaded(self, upload: LeadUpload) -> str:
         return in_zone(upload.uploaded_at, upload.campaign.zone)
 
+    @admin.display(description=gettext_lazy("uploaded by"), ordering="uploaded_by__username")
+    def uploader(self, upload: LeadUpload) -> str:
+        """Without a link: who uploads leads need not see users."""
+        return str(upload.uploaded_by or "–")
+
     @admin.display(description=gettext_lazy("refused rows"))
     def refused(self, upload: LeadUpload) -> SafeString:
         if not (upload.duplicate or upload.invalid):
@@ -93,6 +98,9 @@ class LeadUploadAdmin(CampaignBarOnList, ScopedModelAdmin):
             context["campaign_bar"] = campaign_bar(request, upload.campaign, "uploads")
         else:
             context["title"] = _("Upload leads")
+            context["show_save_and_continue"] = context["show_save_and_add_another"] = False
+            if campaign := named_campaign(request):
+                context["campaign_bar"] = campaign_bar(request, campaign, "uploads")
         return super().render_change_form(request, context, *args, **kwargs)
 
     def response_add(

@@ -136,6 +136,7 @@ class UserAdmin(ScopedModelAdmin):
         context = self.page_context(
             request,
             user.username,
+            original=user,
             form=form,
             explanation=_("The user's open sessions end; they sign in again with the new password."),
             submit=_("Set password"),
