@@ -123,7 +123,7 @@ class Engine:
         elif state in {CallAttempt.State.ENDED, CallAttempt.State.WITHDRAWN}:
             transferred = announcement["result"] == LeadStatus.SUCCESS
             self._pacer.ended(attempt, transferred=transferred, now=now)
-            self._pace()
+        self._pace()  # a transfer may be the one that an agent's pick-up was waiting for
 
     def _on_snapshot(self, center: Center, snapshot: ContactCenterSnapshot) -> None:
         self._snapshots[center.id] = snapshot

@@ -14,7 +14,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 COMMANDS: Mapping[str, list[str]] = {
     "engine": ["manage.py", "run_engine"],
     "beat": ["-m", "celery", "-A", "dialer_project", "beat", "-l", "INFO"],
-    "calls": ["-m", "celery", "-A", "dialer_project", "worker", "-Q", "calls", "-P", "threads", "-c", "12"],
+    "calls": ["-m", "celery", "-A", "dialer_project", "worker", "-Q", "calls", "-P", "threads", "-c", "64"],
     "jobs": ["-m", "celery", "-A", "dialer_project", "worker", "-Q", "jobs", "-P", "threads", "-c", "2"],
 }
 _QUIET = ["--without-gossip", "--without-mingle", "-l", "INFO"]
