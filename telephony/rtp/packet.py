@@ -32,33 +32,38 @@ class RtpPacket:
     @classmethod
     def parse(cls, data: bytes) -> "RtpPacket":
         """Read one datagram; ValueError when it is no RTP (too short, wrong version, lengths that lie)."""
-        if len(data) < HEADER_LENGTH:
-            raise ValueError("RTP packet is shorter than its header")
-        first, second, sequence, timestamp, ssrc = _HEADER.unpack_from(data)
-        if first >> 6 != RTP_VERSION:
-            raise ValueError("RTP version is not 2")
-        if 192 <= second <= 223:
-            # RFC 5761 section 4: these second bytes belong to RTCP on a shared port.
-            raise ValueError("RTCP packet where RTP was expected")
-        start = HEADER_LENGTH + 4 * (first & 0x0F)
-        if first & 0x10:
-            start = _after_extension(data, start)
-        end = len(data)
-        if first & 0x20:
-            padding = data[-1]
-            if padding == 0 or end - padding < start:
-                raise ValueError("RTP padding length is not valid")
-            end -= padding
-        if start > end:
-            raise ValueError("RTP packet is shorter than its contributing sources")
-        return cls(
-            payload_type=second & 0x7F,
-            sequence=sequence,
-            timestamp=timestamp,
-            ssrc=ssrc,
-            payload=data[start:end],
-            marker=bool(second & 0x80),
-        )
+        payload_type, marker, sequence, timestamp, ssrc, payload = read_fields(data)
+        return cls(payload_type, sequence, timestamp, ssrc, payload, marker)
+
+
+def read_fields(data: bytes) -> tuple[int, bool, int, int, int, bytes]:
+    """(payload type, marker, sequence, timestamp, SSRC, payload), for those who read 15,000 packets a second."""
+    if len(data) < HEADER_LENGTH:
+        raise ValueError("RTP packet is shorter than its header")
+    first, second, sequence, timestamp, ssrc = _HEADER.unpack_from(data)
+    if first >> 6 != RTP_VERSION:
+        raise ValueError("RTP version is not 2")
+    if 192 <= second <= 223:
+        # RFC 5761 section 4: these second bytes belong to RTCP on a shared port.
+        raise ValueError("RTCP packet where RTP was expected")
+    payload = data[HEADER_LENGTH:] if first == 0x80 else data[_payload_range(first, data)]
+    return second & 0x7F, second > 0x7F, sequence, timestamp, ssrc, payload
+
+
+def _payload_range(first: int, data: bytes) -> slice:
+    """Where the payload is, behind contributing sources and extension, before the padding."""
+    start = HEADER_LENGTH + 4 * (first & 0x0F)
+    if first & 0x10:
+        start = _after_extension(data, start)
+    end = len(data)
+    if first & 0x20:
+        padding = data[-1]
+        if padding == 0 or end - padding < start:
+            raise ValueError("RTP padding length is not valid")
+        end -= padding
+    if start > end:
+        raise ValueError("RTP packet is shorter than its contributing sources")
+    return slice(start, end)
 
 
 def _after_extension(data: bytes, start: int) -> int:

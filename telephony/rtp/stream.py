@@ -8,7 +8,7 @@ import secrets
 import struct
 
 from . import g711
-from .packet import RtpPacket
+from .packet import read_fields
 from .playout import PlayoutBuffer
 
 Address = tuple[str, int]
@@ -66,19 +66,15 @@ class RtpStream:
     def receive(self, data: bytes, source: Address, now: float) -> None:
         """One datagram; anything that is no audio of this call is dropped."""
         try:
-            packet = RtpPacket.parse(data)
+            payload_type, _, sequence, timestamp, ssrc, payload = read_fields(data)
         except ValueError:
             return
-        if not self._accept_source(packet, source, now):
+        if not self._accept_source(ssrc, sequence, source, now):
             return
-        if packet.payload_type == self._event_type:
+        if payload_type == self._event_type:
             self.events += 1
             return
-        if (
-            packet.payload_type not in _SILENCE
-            or not packet.payload
-            or not self._accept_sequence(packet.sequence)
-        ):
+        if payload_type not in _SILENCE or not payload or not self._accept_sequence(sequence):
             return
         self.last_audio_at = now
         if not self.answered:
@@ -87,20 +83,19 @@ class RtpStream:
         self.audio_frames += 1
         if self.first_audio_at is None:
             self.first_audio_at = now
-        payload = packet.payload
-        if packet.payload_type == g711.PCMA:
+        if payload_type == g711.PCMA:
             payload = g711.alaw_to_ulaw(payload)
-        self._playout.put(packet.timestamp, payload)
+        self._playout.put(timestamp, payload)
 
-    def _accept_source(self, packet: RtpPacket, source: Address, now: float) -> bool:
+    def _accept_source(self, ssrc: int, sequence: int, source: Address, now: float) -> bool:
         if source != self._remote or not self._latched:
             silent = self.last_audio_at is None or now - self.last_audio_at > RELATCH_AFTER_S
             if self._latched and not silent:
                 return False
             self._remote, self._latched = source, True
-        if packet.ssrc != self._ssrc_in:
-            self._ssrc_in = packet.ssrc
-            self._start_sequence(packet.sequence)
+        if ssrc != self._ssrc_in:
+            self._ssrc_in = ssrc
+            self._start_sequence(sequence)
             self._playout.reset()
         return True
 
