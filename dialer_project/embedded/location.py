@@ -29,7 +29,8 @@ def run_folder(var: Path) -> Path:
 
 def postgres_uses_socket(var: Path) -> bool:
     name = run_folder(var) / f".s.PGSQL.{postgres_port(var)}"
-    return len(bytes(name)) <= _LONGEST_SOCKET_PATH
+    # libpq takes a comma for the end of the first of several hosts
+    return len(bytes(name)) <= _LONGEST_SOCKET_PATH and "," not in str(name)
 
 
 def valkey_socket(var: Path) -> Path | None:

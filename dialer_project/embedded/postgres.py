@@ -21,7 +21,7 @@ _SETTINGS = {
     "log_line_prefix": "%m [%p] ",
     "log_checkpoints": "off",
 }
-_TEST_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+_TEST_SETTINGS = {"fsync": "off", "full_page_writes": "off"}  # commits still survive kill -9
 
 
 class EmbeddedPostgres(EmbeddedServer):
