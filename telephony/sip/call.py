@@ -5,63 +5,28 @@ No I/O: it talks to the transaction layer and to a `CallMedia`, and tells a `Cal
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Protocol
+from dataclasses import replace
 
 from sipmessage import URI, Request, Response
 
+from .call_events import CallEnding, CallListener, CallState, EndedBy
 from .dialog import Dialog
 from .digest import DigestSession
 from .exchange import Exchange, Ignore
-from .invite import CallSetup, invite_request, target_uri
+from .invite import CallSetup, InviteOffer, invite_request, target_uri
 from .message import Envelope, Reason, new_call_id, new_tag
 from .offer_answer import AudioNegotiation, CallMedia
 from .peer_requests import PeerRequests
+from .session_refresh import SessionRefresh
+from .session_timer import min_se_of
 from .transaction import T1
-from .transaction_layer import Failure, ServerTransaction, Timer, TransactionLayer, cancel_of
+from .transaction_layer import Failure, ResponseHandler, ServerTransaction, Timer, TransactionLayer, cancel_of
 from .transfer import Transfer
 from .transport import Destination
 
 logger = logging.getLogger(__name__)
 
-
-class CallState(StrEnum):
-    IDLE = "idle"
-    CALLING = "calling"
-    ANSWERED = "answered"
-    ENDING = "ending"
-    ENDED = "ended"
-
-
-class EndedBy(StrEnum):
-    """Who ended the call: our BYE, their BYE, a final rejection, our CANCEL, or silence."""
-
-    LOCAL = "local"
-    REMOTE = "remote"
-    REJECTED = "rejected"
-    CANCELLED = "cancelled"
-    TIMEOUT = "timeout"
-
-
-@dataclass(frozen=True, slots=True)
-class CallEnding:
-    by: EndedBy
-    code: int | None = None
-    cause: int | None = None
-    text: str | None = None
-
-
-class CallListener(Protocol):
-    """What the call's owner hears, on the loop; it must not block."""
-
-    def on_ringing(self, code: int) -> None: ...
-
-    def on_answered(self) -> None: ...
-
-    def on_transfer(self, transfer: Transfer) -> None: ...
-
-    def on_ended(self, ending: CallEnding) -> None: ...
+MAX_REDIRECTS = 5
 
 
 Resolve = Callable[[URI, Destination, Callable[[Destination], None]], None]
@@ -91,7 +56,6 @@ class OutboundCall:
         self.transfer: Transfer | None = None
         self.ending: CallEnding | None = None
         self.answer_code: int | None = None
-        self.provisional = False
         self.cancelled = False
         self.remote_ending: CallEnding | None = None
         self._resolve = resolve
@@ -103,6 +67,9 @@ class OutboundCall:
         self._acks: dict[str, tuple[Request, Destination]] = {}
         self._cancel_sent = False
         self._timer: Timer | None = None
+        self._offer = InviteOffer()
+        self._redirects = 0
+        self.session = SessionRefresh(self)
         self._peer = PeerRequests(self)
 
     # --- what the owner asks for -------------------------------------------------------------
@@ -110,23 +77,14 @@ class OutboundCall:
     def start(self) -> None:
         """Send the INVITE."""
         self.state = CallState.CALLING
-        request = self._invite_request()
-        self._invite = Exchange(
-            self.layer,
-            request,
-            self.setup.destination,
-            self,
-            digest=self._digest,
-            next_cseq=self._next_cseq,
-        )
-        self._invite.send()
+        self._send_invite(self.setup.destination)
 
     def cancel(self) -> None:
         """Give up before the answer. The CANCEL waits for a first provisional response (section 9.1)."""
         if self.state is not CallState.CALLING or self.cancelled:
             return
         self.cancelled = True
-        if self.provisional:
+        if self._invite is not None and self._invite.is_proceeding:
             self._send_cancel()
 
     def hang_up(self) -> None:
@@ -135,6 +93,7 @@ class OutboundCall:
             self.cancel()
         elif self.state is CallState.ANSWERED:
             self.state = CallState.ENDING
+            self.session.stop()
             self.audio.close()
             self._send_bye()
 
@@ -163,7 +122,7 @@ class OutboundCall:
             self._progress(response, message)
         elif message.code < 300:
             self._success(response, message)
-        else:
+        elif not self._try_again(response, message):
             self._rejected(message)
 
     def on_failure(self, failure: Failure, text: str) -> None:
@@ -171,10 +130,9 @@ class OutboundCall:
             self._finish(CallEnding(EndedBy.TIMEOUT, text=text))
 
     def _progress(self, response: Envelope, message: Response) -> None:
-        first, self.provisional = not self.provisional, True
         if self.state is not CallState.CALLING:
             return
-        if first and self.cancelled:
+        if self.cancelled:
             self._send_cancel()
         if message.code > 100 and message.body:
             self.audio.take_early_answer(response)
@@ -220,7 +178,31 @@ class OutboundCall:
             self.hang_up()
             return
         self._stop_timer()
+        self.session.answered(response)
         self.listener.on_answered()
+
+    def _try_again(self, response: Envelope, message: Response) -> bool:
+        """Redirections (RFC 3261 section 8.1.3.4) and longer session intervals (RFC 4028 section 7.3)."""
+        if self.state is not CallState.CALLING or self.cancelled or self._redirects >= MAX_REDIRECTS:
+            return False
+        least = min_se_of(response)
+        if message.code == 422 and least is not None and least > self._offer.session_seconds:
+            self._redirects += 1
+            self._offer = replace(self._offer, session_seconds=least, min_se=least)
+            assert self._invite is not None
+            self._send_invite(self._invite.destination)
+            return True
+        contact = response.contact if message.code in (301, 302, 305) else None
+        if contact is None:
+            return False
+        try:
+            target = contact.uri
+        except ValueError:
+            return False
+        self._redirects += 1
+        self._offer = replace(self._offer, target=target)
+        self._resolved(target, self._send_invite)
+        return True
 
     def _end_extra_dialog(self, dialog: Dialog, hop: Destination) -> None:
         bye = self._dress(dialog.request("BYE"))
@@ -232,7 +214,9 @@ class OutboundCall:
         if self.state is not CallState.CALLING:
             return
         reason = Reason.of(message)
-        by = EndedBy.CANCELLED if self.cancelled and message.code == 487 else EndedBy.REJECTED
+        # A challenge or redirection that we did not follow, because we had given up, ends the call as 487 does.
+        given_up = self.cancelled and message.code in (487, 401, 407, 301, 302, 305, 422)
+        by = EndedBy.CANCELLED if given_up else EndedBy.REJECTED
         self._finish(CallEnding(by, message.code, reason.cause, reason.text or message.phrase or None))
 
     # --- within the dialog ------------------------------------------------------------------------
@@ -252,13 +236,21 @@ class OutboundCall:
         assert self.dialog is not None
         return self._dress(self.dialog.request(method))
 
-    def send_in_dialog(self, request: Request, handler: "Ignore | _ReferHandler | _ByeHandler") -> None:
+    def send_in_dialog(self, request: Request, handler: ResponseHandler) -> None:
         dialog = self.dialog
         assert dialog is not None
         exchange = Exchange(
             self.layer, request, self._hop, handler, digest=self._digest, next_cseq=lambda: _count_up(dialog)
         )
         exchange.send()
+
+    def send_ack(self, ack: Request) -> None:
+        """ACK of a 2xx to a re-INVITE of ours."""
+        self.layer.send_ack(ack, self._hop)
+
+    @property
+    def in_session(self) -> bool:
+        return self.state is CallState.ANSWERED
 
     def target_moved(self) -> None:
         """The peer gave another Contact: later requests go there."""
@@ -304,6 +296,7 @@ class OutboundCall:
         self.state = CallState.ENDED
         self.ending = ending
         self._stop_timer()
+        self.session.stop()
         self.audio.close()
         self._on_ended(self)
         self.listener.on_ended(ending)
@@ -323,9 +316,26 @@ class OutboundCall:
         else:
             self._resolve(uri, self.setup.destination, then)
 
-    def _invite_request(self) -> Request:
-        offer = self.audio.offer()
-        return self._dress(invite_request(self.setup, self.call_id, self.local_tag, self._next_cseq(), offer))
+    def _send_invite(self, destination: Destination) -> None:
+        if self.state is not CallState.CALLING:
+            return
+        if self.cancelled:
+            self._finish(CallEnding(EndedBy.CANCELLED, text="cancelled"))
+            return
+        offer = replace(self._offer, body=self.audio.offer())
+        request = self._dress(
+            invite_request(self.setup, self.call_id, self.local_tag, self._next_cseq(), offer)
+        )
+        self._invite = Exchange(
+            self.layer,
+            request,
+            destination,
+            self,
+            digest=self._digest,
+            next_cseq=self._next_cseq,
+            wanted=lambda: not self.cancelled,
+        )
+        self._invite.send()
 
     def _dress(self, request: Request) -> Request:
         if request.method in ("INVITE", "REFER", "UPDATE"):
@@ -369,3 +379,6 @@ class _ByeHandler:
 def _count_up(dialog: Dialog) -> int:
     dialog.local_cseq += 1
     return dialog.local_cseq
+
+
+__all__ = ["CallEnding", "CallListener", "CallState", "EndedBy", "OutboundCall"]

@@ -6,6 +6,7 @@ from sipmessage import Request, Response
 
 from .digest import DigestSession
 from .message import Envelope
+from .transaction import State
 from .transaction_layer import ClientTransaction, Failure, ResponseHandler, TransactionLayer
 from .transport import Destination
 
@@ -22,16 +23,17 @@ class Exchange:
         *,
         digest: DigestSession | None = None,
         next_cseq: Callable[[], int] | None = None,
+        wanted: Callable[[], bool] = lambda: True,
     ) -> None:
         self._layer = layer
         self._request = request
         self._handler = handler
         self._digest = digest
         self._next_cseq = next_cseq
+        self._wanted = wanted
         self._answered: set[tuple[bool, str]] = set()
         self._stale_retries = 0
         self.destination = destination
-        self.tries = 0
         self.transaction: ClientTransaction | None = None
 
     @property
@@ -40,8 +42,12 @@ class Exchange:
         assert self.transaction is not None
         return self.transaction.request
 
+    @property
+    def is_proceeding(self) -> bool:
+        """The peer has answered provisionally, and not finally."""
+        return self.transaction is not None and self.transaction.machine.state is State.PROCEEDING
+
     def send(self) -> None:
-        self.tries += 1
         if self._digest is not None:
             self._digest.authorize(self._request)
         self.transaction = self._layer.send_request(self._request, self.destination, self)
@@ -57,7 +63,7 @@ class Exchange:
         message = response.message
         if not isinstance(message, Response) or message.code not in (401, 407):
             return False
-        if self._digest is None or self._next_cseq is None:
+        if self._digest is None or self._next_cseq is None or not self._wanted():
             return False
         assert self.transaction is not None
         if self._response_is_old(response):

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
-from sipmessage import Request
+from sipmessage import URI, Request
 
 from .account import SipAccount
 from .grammar import NameAddr, parse_uri
 from .message import ALLOW
+from .session_timer import INTERVAL_S, MIN_INTERVAL_S
 from .transport import Destination
 
 
@@ -31,6 +32,16 @@ class CallSetup:
     user_agent: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class InviteOffer:
+    """What may change from one try to the next: target after a redirection, interval after a 422."""
+
+    body: bytes = b""
+    target: URI | None = None
+    session_seconds: int = INTERVAL_S
+    min_se: int = MIN_INTERVAL_S
+
+
 def target_uri(account: SipAccount, number: str) -> str:
     """A number of the account's domain, or a URI as it stands; ValueError when it is neither."""
     if number.lower().startswith(("sip:", "sips:", "tel:")):
@@ -38,10 +49,10 @@ def target_uri(account: SipAccount, number: str) -> str:
     return str(parse_uri(f"sip:{number.replace('#', '%23')}@{account.aor.partition('@')[2]}"))
 
 
-def invite_request(setup: CallSetup, call_id: str, tag: str, cseq: int, offer: bytes) -> Request:
+def invite_request(setup: CallSetup, call_id: str, tag: str, cseq: int, offer: InviteOffer) -> Request:
     """The initial INVITE; Via, Contact and credentials come when it is sent."""
     target = target_uri(setup.account, setup.number)
-    request = Request("INVITE", parse_uri(target), offer)
+    request = Request("INVITE", offer.target or parse_uri(target), offer.body)
     headers = request.headers
     headers.set("Max-Forwards", "70")
     headers.set("From", str(_from(setup, tag)))
@@ -49,7 +60,9 @@ def invite_request(setup: CallSetup, call_id: str, tag: str, cseq: int, offer: b
     headers.set("Call-ID", call_id)
     headers.set("CSeq", f"{cseq} INVITE")
     headers.set("Allow", ALLOW)
-    headers.set("Supported", "norefersub")
+    headers.set("Supported", "timer, norefersub")
+    headers.set("Session-Expires", str(offer.session_seconds))
+    headers.set("Min-SE", str(offer.min_se))
     if setup.caller.number or setup.caller.private:
         user = setup.caller.number or setup.account.username
         asserted = f"sip:{user}@{setup.account.aor_host}"

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from sipmessage import Request
 
 from .message import ALLOW, Envelope, Reason, make_response
+from .session_timer import MIN_INTERVAL_S
 from .transaction_layer import ServerTransaction
 
 if TYPE_CHECKING:
@@ -81,6 +82,11 @@ class PeerRequests:
             # Section 14.2: the last one is not acknowledged yet.
             transaction.reply(500, headers={"Retry-After": "1"})
             return
+        if self._call.session.reinvite_pending:
+            transaction.reply(491)
+            return
+        if self._refused_interval(transaction):
+            return
         request = _request_of(transaction)
         if request.body:
             try:
@@ -101,6 +107,8 @@ class PeerRequests:
         self._call.hang_up()
 
     def _update(self, transaction: ServerTransaction) -> None:
+        if self._refused_interval(transaction):
+            return
         request = _request_of(transaction)
         body = b""
         if request.body:
@@ -115,10 +123,18 @@ class PeerRequests:
         self._moved(transaction)
         self._accept(transaction, body)
 
+    def _refused_interval(self, transaction: ServerTransaction) -> bool:
+        if not self._call.session.too_short(transaction.request):
+            return False
+        transaction.reply(422, headers={"Min-SE": str(MIN_INTERVAL_S)})
+        return True
+
     def _accept(self, transaction: ServerTransaction, body: bytes) -> None:
         response = make_response(_request_of(transaction), 200)
         response.headers.set("Contact", f"<{self._call.setup.contact}>")
-        response.headers.set("Supported", "norefersub")
+        response.headers.set("Supported", "timer, norefersub")
+        for name, value in self._call.session.requested(transaction.request).items():
+            response.headers.set(name, value)
         records = transaction.request.message.headers.getlist("Record-Route")
         if records:
             response.headers.setlist("Record-Route", list(records))

@@ -231,7 +231,7 @@ class UserAgent:
             else:
                 transaction.reply(481)
             return
-        required = request.tokens("Require") - {"norefersub"}
+        required = request.tokens("Require") - {"norefersub", "timer"}
         if request.method not in KNOWN_METHODS:
             transaction.reply(501)
         elif required:

@@ -1,0 +1,45 @@
+"""What can be said about a call: its state, its end, and who wants to hear of it."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from .transfer import Transfer
+
+
+class CallState(StrEnum):
+    IDLE = "idle"
+    CALLING = "calling"
+    ANSWERED = "answered"
+    ENDING = "ending"
+    ENDED = "ended"
+
+
+class EndedBy(StrEnum):
+    """Who ended the call: our BYE, their BYE, a final rejection, our CANCEL, or silence."""
+
+    LOCAL = "local"
+    REMOTE = "remote"
+    REJECTED = "rejected"
+    CANCELLED = "cancelled"
+    TIMEOUT = "timeout"
+
+
+@dataclass(frozen=True, slots=True)
+class CallEnding:
+    by: EndedBy
+    code: int | None = None
+    cause: int | None = None
+    text: str | None = None
+
+
+class CallListener(Protocol):
+    """What the call's owner hears, on the loop; it must not block."""
+
+    def on_ringing(self, code: int) -> None: ...
+
+    def on_answered(self) -> None: ...
+
+    def on_transfer(self, transfer: Transfer) -> None: ...
+
+    def on_ended(self, ending: CallEnding) -> None: ...

@@ -1,0 +1,110 @@
+"""Our refreshes of a session: UPDATE where the peer takes it, else re-INVITE (RFC 4028 section 7.4, RFC 3311)."""
+
+import random
+from typing import TYPE_CHECKING
+
+from sipmessage import Request, Response
+
+from .message import Envelope
+from .session_timer import MIN_INTERVAL_S, SessionExpires, SessionTimer
+from .transaction_layer import Failure
+
+if TYPE_CHECKING:
+    from .call import OutboundCall
+
+# RFC 3261 section 14.1: the owner of the Call-ID waits this long after a 491.
+GLARE_PAUSE_S = (2.1, 4.0)
+
+
+class SessionRefresh:
+    """Keeps one call's session alive. Also the transaction user of the refreshes."""
+
+    def __init__(self, call: "OutboundCall") -> None:
+        self._call = call
+        scheduler, guarded = call.layer.scheduler, call.layer.guarded
+        self.timer = SessionTimer(scheduler, lambda: guarded(self._refresh), lambda: guarded(self._expired))
+        self.reinvite_pending = False
+        self._peer_updates = False
+        self._ack: Request | None = None
+
+    def answered(self, response: Envelope) -> None:
+        """What the 2xx to our INVITE, or to a refresh, agreed on (section 7.2)."""
+        agreed = SessionExpires.of(response)
+        if response.message.headers.get("Allow") is not None:
+            self._peer_updates = "update" in response.tokens("Allow")
+        we_refresh = agreed is not None and agreed.refresher != "uas"
+        self.timer.start(agreed, we_refresh=we_refresh)
+
+    def requested(self, request: Envelope) -> dict[str, str]:
+        """A re-INVITE or UPDATE of the peer refreshes; the headers of our 2xx (section 9)."""
+        asked = SessionExpires.of(request)
+        if asked is None:
+            self.timer.start(None, we_refresh=False)
+            return {}
+        if asked.refresher is None:
+            # The choice is ours: the peer when it can, for it asked.
+            asked = SessionExpires(asked.seconds, "uac" if "timer" in request.tokens("Supported") else "uas")
+        self.timer.start(asked, we_refresh=asked.refresher == "uas")
+        headers = {"Session-Expires": str(asked)}
+        if asked.refresher == "uac":
+            headers["Require"] = "timer"
+        return headers
+
+    @staticmethod
+    def too_short(request: Envelope) -> bool:
+        """Below what we accept: 422 (section 9)."""
+        asked = SessionExpires.of(request)
+        return asked is not None and asked.seconds < MIN_INTERVAL_S and "timer" in request.tokens("Supported")
+
+    def stop(self) -> None:
+        self.timer.stop()
+
+    def _refresh(self) -> None:
+        call, agreed = self._call, self.timer.agreed
+        if agreed is None or not call.in_session or self.reinvite_pending:
+            return
+        request = call.request("UPDATE" if self._peer_updates else "INVITE")
+        request.headers.set("Supported", "timer, norefersub")
+        request.headers.set("Session-Expires", f"{agreed.seconds};refresher=uac")
+        request.headers.set("Min-SE", str(MIN_INTERVAL_S))
+        if request.method == "INVITE":
+            self.reinvite_pending = True
+            self._ack = None
+            request.headers.set("Content-Type", "application/sdp")
+            request.body = call.audio.offer()
+        call.send_in_dialog(request, self)
+
+    def _expired(self) -> None:
+        self._call.hang_up()
+
+    def on_response(self, response: Envelope) -> None:
+        message = response.message
+        assert isinstance(message, Response)
+        if message.code < 200:
+            return
+        if message.code < 300:
+            self._refreshed(response)
+            return
+        self.reinvite_pending = False
+        if message.code == 491:
+            self.timer.retry(random.uniform(*GLARE_PAUSE_S))
+        elif message.code in (408, 481):
+            self._call.hang_up()  # RFC 3261 section 14.1: the dialog is gone
+
+    def on_failure(self, failure: Failure, text: str) -> None:
+        self.reinvite_pending = False
+        self._call.hang_up()
+
+    def _refreshed(self, response: Envelope) -> None:
+        if response.method == "INVITE":
+            if self._ack is None:
+                assert self._call.dialog is not None
+                self._ack = self._call.dialog.request("ACK", cseq=response.cseq)
+                self._call.audio.take_late_answer(response)
+            self._call.send_ack(self._ack)
+            if not self.reinvite_pending:
+                return  # a retransmission
+            self.reinvite_pending = False
+        if self._call.dialog is not None:
+            self._call.dialog.refresh_target(response)
+        self.answered(response)
