@@ -25,6 +25,10 @@ def start_servers(supervisor: Supervisor) -> str:
     own_database, own_broker = env.text("DATABASE_URL", ""), env.text("REDIS_URL", "")
     postgres = None if own_database else EmbeddedPostgres(settings.VAR_DIR)
     valkey = None if own_broker else EmbeddedValkey(settings.VAR_DIR)
+    if own_database:
+        connection.ensure_connection()  # what is not ours to start is asked before anything starts
+    if own_broker:
+        _ask_broker()
     for server in (postgres, valkey):
         if server:
             supervisor.adopt(server)
@@ -34,9 +38,6 @@ def start_servers(supervisor: Supervisor) -> str:
         postgres.start()
     if valkey:
         valkey.wait()
-    connection.ensure_connection()
-    with redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=5) as client:
-        client.ping()
     found = [
         f"{server.label} is {'up' if server.started_here else 'running already'} (embedded)"
         for server in (postgres, valkey)
@@ -47,6 +48,11 @@ def start_servers(supervisor: Supervisor) -> str:
     if own_broker:
         found.append("Valkey answers (REDIS_URL)")
     return ", ".join(found)
+
+
+def _ask_broker() -> None:
+    with redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=5) as client:
+        client.ping()
 
 
 def migrate() -> None:

