@@ -81,8 +81,12 @@ class CallsWorker:
 
     def _carry_out(self, attempt_id: int, port: int) -> None:
         checked_at = time.monotonic()
-        # not `insist`: a start that may have been committed is never repeated, recovery ends it
-        order = self.records.run(attempts.start, attempt_id, self.name, port)
+        try:
+            # not `insist`: a start that may have been committed is never repeated, recovery ends it
+            order = self.records.run(attempts.start, attempt_id, self.name, port)
+        except (OperationalError, InterfaceError) as error:
+            logger.warning("Attempt %d was not started: %s", attempt_id, one_line(error))
+            return
         if order is None:
             return
         with self._lock:

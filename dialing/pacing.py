@@ -78,7 +78,9 @@ class Pacer:
         self._dry_until: dict[int, float] = {}
         self._turn: dict[int, float] = {}  # campaign -> calls placed / weight (stride scheduling)
         self._ports = 0
-        self._ended_early: dict[int, float] = {}  # attempts whose end was heard of before their claim
+        self._ended: dict[
+            int, float
+        ] = {}  # attempts whose end was heard of lately, perhaps before their claim
 
     # --- what the contact centres say ---------------------------------------------------------------
 
@@ -138,9 +140,8 @@ class Pacer:
 
     def reserve(self, attempt: int, queue: int, now: float) -> None:
         """An open attempt: of a claim, or found at start."""
-        if self._ended_early.pop(attempt, None) is not None:
-            return
-        self._reservations.setdefault(attempt, _Reservation(queue, now))
+        if attempt not in self._ended:
+            self._reservations.setdefault(attempt, _Reservation(queue, now))
 
     def transferring(self, attempt: int, at: float, now: float) -> None:
         """The REFER of the attempt left at `at`; the next pick-up of its queue is for it."""
@@ -152,8 +153,8 @@ class Pacer:
     def ended(self, attempt: int, *, transferred: bool, now: float) -> None:
         """The attempt ended or was withdrawn; a transferred one may still wait for its pick-up to be seen."""
         reservation = self._reservations.get(attempt)
+        self._ended.setdefault(attempt, now)
         if reservation is None:
-            self._ended_early[attempt] = now
             return
         if not transferred or reservation.served:
             del self._reservations[attempt]
@@ -247,5 +248,4 @@ class Pacer:
         ]
         for attempt in over:
             del self._reservations[attempt]
-        early = self._ended_early.items()
-        self._ended_early = {attempt: ended for attempt, ended in early if now - ended <= self.settle}
+        self._ended = {attempt: ended for attempt, ended in self._ended.items() if now - ended <= self.settle}

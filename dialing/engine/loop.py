@@ -9,7 +9,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime
 from typing import Any
 
 from django.db import InterfaceError, OperationalError
@@ -18,6 +17,7 @@ from django.utils import timezone
 from dialing.announcements import listen
 from dialing.claim import claim_leads
 from dialing.engine.book import Book, Center, read_book
+from dialing.engine.center_state import CenterStates
 from dialing.engine.publisher import Publisher
 from dialing.engine.watch import Watch
 from dialing.pacing import Pacer, Supply
@@ -30,8 +30,6 @@ logger = logging.getLogger(__name__)
 
 EVERY = 1.0
 """Seconds between readings of the book."""
-NOTE_EVENTS_EVERY = 2.0
-"""Seconds between writes of a contact centre's last event."""
 
 
 class Engine:
@@ -45,10 +43,11 @@ class Engine:
         self._queues: dict[tuple[int, str], int] = {}  # (contact centre, queue's name) -> queue
         self._snapshots: dict[int, ContactCenterSnapshot] = {}
         self._connected: set[int] = set()
-        self._noted_at: dict[int, float] = {}
+        self._states = CenterStates(self._quietly, self._spawn)
         self._syncing: set[int] = set()
         self._look = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._missing: dict[int, float] = {}  # attempts that the database has ended -> since when we know
         self._has_book = False
 
     async def run(self) -> None:
@@ -92,8 +91,11 @@ class Engine:
         self._pacer.ports(book.ports)
         settling = {entry.id for entry in book.attempts if not entry.is_open}
         open_now = {entry.id for entry in book.attempts if entry.is_open}
-        for attempt in self._pacer.open_attempts(read_at) - open_now:
-            self._pacer.ended(attempt, transferred=attempt in settling, now=now)
+        missing = self._pacer.open_attempts(read_at) - open_now
+        self._missing = {attempt: self._missing.get(attempt, now) for attempt in missing}
+        for attempt, since in self._missing.items():
+            if now - since >= EVERY:  # else the announcement, which tells more, is on its way
+                self._pacer.ended(attempt, transferred=attempt in settling, now=now)
         for entry in book.attempts:
             if entry.queue is None or not (entry.is_open or not self._has_book):
                 continue
@@ -138,8 +140,7 @@ class Engine:
         if unknown and center.id not in self._syncing:
             self._syncing.add(center.id)
             self._spawn(self._sync(center))
-        if time.monotonic() - self._noted_at.get(center.id, float("-inf")) > NOTE_EVENTS_EVERY:
-            self._note_state(center, ConnectorState.CONNECTED, "")
+        self._states.heard(center.id)
 
     def _on_state(self, center: Center, state: ConnectorState, about: str) -> None:
         is_connected = state is ConnectorState.CONNECTED
@@ -152,7 +153,7 @@ class Engine:
                     self._pacer.queue_lost(queue)
         if is_connected or state is ConnectorState.STALE:
             logger.info("Contact centre %d: %s", center.id, about)
-        self._note_state(center, state, "" if is_connected else about)
+        self._states.changed(center.id, state, "" if is_connected else about)
 
     async def _sync(self, center: Center) -> None:
         """Writes queues that are reported for the first time, then looks at the newest snapshot again."""
@@ -166,11 +167,6 @@ class Engine:
         self._queues.update({(center.id, name): queue for name, queue in ids.items()})
         if center.id in self._connected:
             self._on_snapshot(center, self._snapshots[center.id])
-
-    def _note_state(self, center: Center, state: ConnectorState, error: str) -> None:
-        self._noted_at[center.id] = time.monotonic()
-        heard = datetime.now(UTC) if state is ConnectorState.CONNECTED else None
-        self._spawn(self._quietly(telephony.record_connector_state, center.id, state.value, error, heard))
 
     def _connected_queues(self) -> list[int]:
         return [queue for (center, _name), queue in self._queues.items() if center in self._connected]

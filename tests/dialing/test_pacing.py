@@ -189,3 +189,12 @@ def test_leaving_campaigns_get_no_calls() -> None:
     p = pacer("abc")
     p.campaigns({})
     assert p.plan(0.0) == {}
+
+
+def test_a_late_look_at_the_database_does_not_bring_an_ended_attempt_back() -> None:
+    p = pacer("a")
+    p.plan(0.0)
+    p.claimed(A, Q, 1, [1], 0.0)
+    p.ended(1, transferred=False, now=1.0)
+    p.reserve(1, Q, 1.01)
+    assert p.in_flight(Q) == 0
