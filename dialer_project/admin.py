@@ -1,6 +1,13 @@
 """Registers the pages; found by Django's autodiscovery. The classes stand above the apps, so that no app
 imports upwards (the floors of `pyproject.toml`)."""
 
+from django.contrib import admin
+from django.contrib.auth.models import Group
+
 from dialer_project.pages import attempts, campaigns, dnc, groups, leads, schedules, telephony, uploads, users
+
+admin.site.unregister(
+    Group
+)  # Django's own groups have no meaning here: rights follow from role and dialer groups
 
 __all__ = ["attempts", "campaigns", "dnc", "groups", "leads", "schedules", "telephony", "uploads", "users"]

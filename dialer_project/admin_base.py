@@ -34,6 +34,12 @@ class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]
     error_fields: ClassVar[Mapping[str, str]] = {}
     """Field names of the service's errors -> names in this form, where they differ."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        shown = getattr(self, "_meta").fields or ()  # noqa: B009 - what the page's fieldsets name
+        for name in set(self.fields) - set(shown):  # declared here, but not on this page
+            del self.fields[name]
+
     def write(self, fields: dict[str, Any]) -> Model:
         """Calls the service with the cleaned fields; returns the saved row."""
         raise NotImplementedError

@@ -183,9 +183,9 @@ def _require_external(service: DncService) -> None:
 
 
 def _save_service(service: DncService) -> DncService:
-    service.full_clean()
     if not service.url.lower().startswith("https://"):
         raise ValidationError({"url": _("The address must begin with https://.")})
+    service.full_clean()
     service.save()
     return service
 

@@ -12,7 +12,6 @@ from campaigns.models import Campaign
 from dialer_project import health
 from dialer_project.pages import marks
 from dialer_project.pages.live import campaign_figures, with_summaries
-from dialer_project.pages.reasons import why_not_dialing
 from leads.models import LeadStatus
 from telephony.models import ContactCenter, DialerPort
 
@@ -64,7 +63,7 @@ def _campaigns(request: HttpRequest) -> dict[str, Any]:
                 "next_due": figures[f"{key}.next_due"],
                 "center": campaign.queue.contact_center,
                 "center_state": marks.state_badge(ContactCenter.State, campaign.queue.contact_center.state),
-                "reasons": why_not_dialing(campaign),
+                "why": figures[f"{key}.why"],
                 "url": reverse("admin:campaigns_campaign_summary", args=[campaign.pk]),
             }
         )

@@ -12,6 +12,7 @@ from campaigns import selectors
 from campaigns.models import Campaign
 from campaigns.selectors import Summary
 from dialer_project.pages import marks
+from dialer_project.pages.reasons import why_idle
 from dialer_project.times import in_zone
 from leads.models import LeadStatus
 
@@ -24,7 +25,7 @@ def live_figures(request: HttpRequest) -> JsonResponse:
     """`?campaigns=1,2`: figures of those that the user may see. Two queries beside the session's."""
     wanted = [int(word) for word in request.GET.get("campaigns", "").split(",") if word.isdecimal()]
     known = scope.visible(request.user, Campaign.objects.filter(pk__in=[pk for pk in wanted if pk < 2**63]))
-    campaigns = list(known.select_related("group")[:MOST])
+    campaigns = list(known.select_related("group", "queue__contact_center", "dnc_service")[:MOST])
     figures: dict[str, Any] = {"running": any(campaign.is_started for campaign in campaigns)}
     for campaign, summary in with_summaries(campaigns):
         figures.update(campaign_figures(campaign, summary))
@@ -49,6 +50,7 @@ def campaign_figures(campaign: Campaign, summary: Summary) -> dict[str, Any]:
         f"{key}.waiting": _number(summary.waiting),
         f"{key}.in_flight": _number(summary.in_flight),
         f"{key}.attempts": _number(summary.attempts),
+        f"{key}.why": why_idle(campaign, summary),
         f"{key}.next_due": next_due(campaign, summary) or "–",
     }
     for status in LeadStatus:

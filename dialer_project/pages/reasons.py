@@ -1,14 +1,20 @@
-"""Why a started campaign is not dialing, in words: what `dialing.reasons` finds, if this build has it."""
+"""Why a started campaign is not dialing, in words."""
 
-from importlib import import_module
-from importlib.util import find_spec
+from django.core.cache import cache
+from django.utils import timezone, translation
 
 from campaigns.models import Campaign
+from campaigns.selectors import Summary
+from dialing.reasons import why_not_dialing
+
+KEPT = 3
+"""Seconds for which an answer holds: it costs some seven queries, and the pages ask each second."""
 
 
-def why_not_dialing(campaign: Campaign) -> list[str]:
-    """Empty for a stopped campaign, and while it dials."""
-    if not campaign.is_started or find_spec("dialing.reasons") is None:
-        return []
-    words = import_module("dialing.reasons").why_not_dialing(campaign)
-    return [str(word) for word in words]
+def why_idle(campaign: Campaign, summary: Summary) -> str:
+    """Empty for a stopped campaign, and while one of its calls is under way."""
+    if not campaign.is_started or summary.in_flight:
+        return ""
+    key = f"why-idle-{campaign.pk}-{translation.get_language()}"
+    words: str = cache.get_or_set(key, lambda: why_not_dialing(campaign, timezone.now()) or "", KEPT) or ""
+    return words

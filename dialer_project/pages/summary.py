@@ -10,7 +10,6 @@ from campaigns.models import Campaign
 from dialer_project.pages import marks
 from dialer_project.pages.campaign_bar import campaign_bar
 from dialer_project.pages.live import campaign_figures
-from dialer_project.pages.reasons import why_not_dialing
 from leads.models import LeadStatus
 
 
@@ -44,7 +43,8 @@ def summary_page(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
             (_("Next due"), f"{key}.next_due", figures[f"{key}.next_due"]),
         ],
         "success_key": f"{key}.{LeadStatus.SUCCESS}",
-        "reasons": why_not_dialing(campaign),
+        "key": key,
+        "why": figures[f"{key}.why"],
     }
 
 

@@ -13,6 +13,9 @@
       if (`${key}.tone` in figures && place.classList.contains("d-badge"))
         place.className = `d-badge d-${figures[`${key}.tone`]}`;
     });
+    find("[data-live-note]").forEach((note) => {
+      if (note.dataset.liveNote in figures) note.hidden = !figures[note.dataset.liveNote];
+    });
     find("[data-live-width]").forEach((bar) => {
       const share = figures[bar.dataset.liveWidth];
       if (share !== undefined) bar.style.width = `${share}%`;
