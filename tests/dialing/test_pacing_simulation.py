@@ -89,7 +89,7 @@ class Floor:
         self.idle += self.now - self.idle_since[agent]
         self.in_queue -= 1
         self.report()
-        end = self.latest + self.late()
+        end = self.late()  # may be heard of before the report above
         self.after(end, lambda: self.hear(lambda: self.pacer.ended(attempt, transferred=True, now=self.now)))
         self.after(self.random.uniform(2, 60), lambda: self.wrap_up(agent))
 

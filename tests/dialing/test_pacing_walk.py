@@ -40,10 +40,11 @@ class Walk:
         self.reported: dict[int, float] = {}
         self.open: dict[int, int] = {}
         self.planned: dict[int, int] = {}
+        self.transferred: set[int] = set()
         self.serial = 0
 
     def plan(self) -> None:
-        before = {queue: self.pacer.in_flight(queue) for queue in QUEUES}
+        before = {queue: self.surely_in_flight(queue) for queue in QUEUES}
         plan = self.pacer.plan(self.now)
         for queue in QUEUES:
             asked = sum(calls for campaign, calls in plan.items() if CAMPAIGNS[campaign] == queue)
@@ -55,6 +56,13 @@ class Walk:
             self.planned[campaign] = self.planned.get(campaign, 0) + calls
         if plan:
             assert len(self.open) + sum(self.planned.values()) <= self.ports
+
+    def surely_in_flight(self, queue: int) -> int:
+        """Planned, or open and not yet transferred: calls that will want an agent."""
+        calling = sum(
+            owner == queue and attempt not in self.transferred for attempt, owner in self.open.items()
+        )
+        return calling + sum(n for campaign, n in self.planned.items() if CAMPAIGNS[campaign] == queue)
 
     def report(self, queue: int, states: list[str], waiting: int) -> None:
         free = frozenset(a for a, state in zip(AGENTS, states, strict=True) if state == "free")
@@ -78,6 +86,7 @@ class Walk:
             case ("claim", float(share)):
                 self.claim(share)
             case ("transfer", int(attempt)):
+                self.transferred.add(attempt)
                 self.pacer.transferring(attempt, self.now, self.now)
             case ("end", int(attempt), bool(transferred)) if attempt in self.open:
                 del self.open[attempt]
