@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 import signal
+import time
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from amd.detector import Detector
 from telephony.results import CallResult, map_result
@@ -87,10 +89,14 @@ class TrunkCheckRun:
         check = self._check
         await self._agent.start()
         if check.register:
+            started, began = datetime.now(UTC), time.monotonic()
             try:
                 await self._agent.register(check.account)
             except RegistrationFailed as failure:
-                return _not_registered(check, failure), EXIT_NOT_REGISTERED
+                report = _not_registered(check, failure)
+                report.started_at, report.ended_at = started, datetime.now(UTC)
+                report.duration_ms = round((time.monotonic() - began) * 1000)
+                return report, EXIT_NOT_REGISTERED
         cancel = asyncio.Event()
         with contextlib.suppress(NotImplementedError, RuntimeError):
             asyncio.get_running_loop().add_signal_handler(signal.SIGINT, cancel.set)

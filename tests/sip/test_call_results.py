@@ -1,0 +1,32 @@
+"""The default table of SPEC 6, row by row."""
+
+import pytest
+
+from telephony.results import DEFAULT_TABLE, CallResult, map_result
+
+
+@pytest.mark.parametrize(
+    ("result", "ends"),
+    [
+        (CallResult.BUSY, [(486, None), (486, 17), (600, None)]),
+        (CallResult.REFUSED, [(603, None), (603, 21), (607, None), (608, None), (403, 21)]),
+        (
+            CallResult.FAILED,
+            [(487, None), (480, 18), (408, None), (404, 1), (410, None), (484, 28), (604, None), (603, 16)],
+        ),
+        (
+            CallResult.SERVICE_TEMPORARY_UNAVAILABLE,
+            [(500, None), (502, None), (503, 34), (504, None), (None, None)],
+        ),
+        (CallResult.UNKNOWN, [(403, None), (403, 16), (401, None), (488, None), (606, None), (699, 127)]),
+    ],
+)
+def test_default_table(result: CallResult, ends: list[tuple[int | None, int | None]]) -> None:
+    assert {map_result(code, cause) for code, cause in ends} == {result}
+
+
+def test_an_administrator_may_change_the_table() -> None:
+    table = {**DEFAULT_TABLE, (488, None): CallResult.BUSY, (503, 17): CallResult.BUSY}
+    assert map_result(488, 3, table) is CallResult.BUSY
+    assert map_result(503, 17, table) is CallResult.BUSY
+    assert map_result(503, 34, table) is CallResult.SERVICE_TEMPORARY_UNAVAILABLE

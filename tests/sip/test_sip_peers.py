@@ -1,0 +1,161 @@
+"""Against peers nobody here wrote: Asterisk and sipp. Run by `make test-peers`."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from amd.detector import Detector
+from dialing.call import CallPlan, place_call
+from dialing.call_report import CallReport
+from telephony.results import CallResult
+from telephony.sip.account import SipAccount
+from telephony.sip.call import EndedBy
+from telephony.sip.user_agent import RegistrationFailed, UserAgent
+
+from .test_sip_messages import SHARED
+
+pytestmark = pytest.mark.peers
+
+LAB = SHARED / "pbx-lab"
+ACCOUNT = SipAccount("6003", "pw6003", "127.0.0.1", 5160)
+SCENARIOS = Path(__file__).parent / "sipp"
+
+
+@pytest.fixture(scope="module")
+def asterisk() -> Iterator[None]:
+    """The lab's Asterisk; left running when it ran before."""
+    if not (LAB / "start_pbx.sh").exists() or os.geteuid() != 0:
+        pytest.skip(f"needs root and {LAB}; DIALER_SHARED names the folder of pbx-lab")
+    with socket.socket() as probe:
+        runs = probe.connect_ex(("127.0.0.1", 5138)) == 0
+    if not runs:
+        subprocess.run([str(LAB / "start_pbx.sh")], check=True, cwd=LAB, timeout=300)
+    yield
+    if not runs:
+        subprocess.run([str(LAB / "stop_pbx.sh")], check=True, cwd=LAB, timeout=60)
+
+
+def call(
+    number: str, *, amd: bool = False, account: SipAccount = ACCOUNT, register: bool = True, **plan: object
+) -> CallReport:
+    """One call from a fresh user agent, with everything put away afterwards."""
+
+    async def run() -> CallReport:
+        agent = UserAgent()
+        await agent.start("127.0.0.1")
+        try:
+            if register:
+                await agent.register(account)
+            detector = Detector() if amd else None
+            report = await place_call(agent, CallPlan(account, number, **plan), detector=detector)  # type: ignore[arg-type]
+            assert agent.active_calls == 0
+            assert agent.media.open_sessions == 0
+            return report
+        finally:
+            await agent.stop()
+
+    return asyncio.run(asyncio.wait_for(run(), 60))
+
+
+@pytest.mark.parametrize(
+    ("digit", "result", "code", "cause", "by"),
+    [
+        (2, CallResult.BUSY, 486, 17, EndedBy.REJECTED),
+        (3, CallResult.REFUSED, 403, 21, EndedBy.REJECTED),
+        (4, CallResult.FAILED, 487, None, EndedBy.CANCELLED),
+        (5, CallResult.FAILED, 404, 1, EndedBy.REJECTED),
+        (6, CallResult.SERVICE_TEMPORARY_UNAVAILABLE, 503, 34, EndedBy.REJECTED),
+        (7, CallResult.ANSWERED, 200, 16, EndedBy.REMOTE),
+        (8, CallResult.ANSWERED, 200, None, EndedBy.LOCAL),
+    ],
+)
+def test_customers_of_asterisk(
+    asterisk: None, digit: int, result: CallResult, code: int, cause: int | None, by: EndedBy
+) -> None:
+    report = call(f"060000000{digit}", ring_timeout_s=2.0, hold_s=3.0)
+    assert (report.result, report.sip_code, report.ended_by) == (result, code, by)
+    if cause is not None:
+        assert report.q850_cause == cause
+
+
+@pytest.mark.parametrize("pilot", ["7000", "8000"])
+def test_person_is_transferred_by_asterisk(asterisk: None, pilot: str) -> None:
+    report = call("0600000000", amd=True, transfer_to=pilot)
+    assert report.result is CallResult.SUCCESS
+    assert report.amd is not None
+    assert report.amd.verdict == "HUMAN"
+    assert report.transfer is not None
+    assert (report.transfer.accepted_code, report.transfer.final_code) == (202, 200)
+    assert report.audio_frames > 50
+
+
+def test_machine_is_hung_up_on_through_asterisk(asterisk: None) -> None:
+    report = call("0600000001", amd=True, transfer_to="7000")
+    assert (report.result, report.ended_by) == (CallResult.AMD, EndedBy.LOCAL)
+
+
+def test_wrong_password_at_asterisk(asterisk: None) -> None:
+    with pytest.raises(RegistrationFailed) as caught:
+        call("0600000000", account=SipAccount("6003", "wrong", "127.0.0.1", 5160))
+    assert caught.value.code == 401
+
+
+@contextlib.contextmanager
+def sipp(scenario: str, *options: str) -> Iterator[int]:
+    """sipp as the called side, for one call; its port. The scenario must end well."""
+    program = shutil.which("sipp")
+    if program is None:
+        pytest.skip("sipp is not installed (Debian: sip-tester)")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [
+        program,
+        "-sf",
+        str(SCENARIOS / scenario),
+        "-i",
+        "127.0.0.1",
+        "-p",
+        str(port),
+        "-m",
+        "1",
+        "-nostdin",
+    ]
+    process = subprocess.Popen(
+        [*command, "-timeout", "40", "-timeout_error", *options],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        for _ in range(100):
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+        yield port
+        assert process.wait(45) == 0, f"{scenario}: sipp did not see what it expects"
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.wait()
+
+
+@pytest.mark.parametrize(
+    ("scenario", "result", "by"),
+    [
+        ("reinvite_hold.xml", CallResult.ANSWERED, EndedBy.REMOTE),
+        ("repeated_200.xml", CallResult.ANSWERED, EndedBy.LOCAL),
+        ("late_200.xml", CallResult.FAILED, EndedBy.CANCELLED),
+    ],
+)
+def test_sipp_scenarios(scenario: str, result: CallResult, by: EndedBy) -> None:
+    with sipp(scenario) as port:
+        account = SipAccount("6001", "x", "127.0.0.1", port)
+        report = call("0600", account=account, register=False, ring_timeout_s=1.0, hold_s=2.0)
+        assert (report.result, report.ended_by) == (result, by)
