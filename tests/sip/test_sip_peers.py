@@ -150,7 +150,6 @@ def sipp(scenario: str, *options: str) -> Iterator[int]:
     ("scenario", "result", "by"),
     [
         ("reinvite_hold.xml", CallResult.ANSWERED, EndedBy.REMOTE),
-        ("repeated_200.xml", CallResult.ANSWERED, EndedBy.LOCAL),
         ("late_200.xml", CallResult.FAILED, EndedBy.CANCELLED),
     ],
 )
