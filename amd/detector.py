@@ -1,6 +1,7 @@
 """The detector of one call, for callers that have a single one."""
 
 from amd.engine import LONGEST_QUEUE, Engine
+from amd.evidence import Evidence
 from amd.g711 import FRAME_BYTES
 from amd.profile import BALANCED, Profile
 from amd.verdict import Verdict
@@ -9,10 +10,10 @@ _AT_ONCE = FRAME_BYTES * (LONGEST_QUEUE - 1)
 
 
 class Detector:
-    """An engine with one slot: the same code, so the same verdicts."""
+    """An engine with one slot: the same code, so the same verdicts. `rules_only` leaves the model out."""
 
-    def __init__(self, profile: Profile = BALANCED) -> None:
-        self._engine = Engine(1)
+    def __init__(self, profile: Profile = BALANCED, rules_only: bool = False) -> None:
+        self._engine = Engine(1, rules_only=rules_only)
         self._slot = self._engine.open(profile)
 
     def feed(self, frame: bytes | None) -> Verdict | None:
@@ -32,9 +33,9 @@ class Detector:
         """The verdict that fell, or the one to act on now that the call has ended or must go on."""
         return self._engine.finish(self._slot)
 
-    def speech(self) -> list[tuple[int, int]]:
-        """The speech heard so far as (start, end) in ms."""
-        return self._engine.speech(self._slot)
+    def evidence(self) -> Evidence:
+        """What was heard so far."""
+        return self._engine.evidence(self._slot)
 
     def _take(self, part: bytes | None) -> Verdict | None:
         self._engine.push(self._slot, part)

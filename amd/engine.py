@@ -14,13 +14,16 @@ from collections import deque
 import numpy as np
 
 from amd import rules
+from amd.analysis import Analysis
+from amd.cues import NAMES
+from amd.evidence import Evidence
 from amd.g711 import FRAME_BYTES, FRAME_MS, ULAW
+from amd.model import Model, load_or_rules
+from amd.policy import Policy
 from amd.profile import BALANCED, Profile
-from amd.spectrum import Rows, Spectrum
-from amd.timeline import Timeline
-from amd.tones import ToneFinder, name_tones
+from amd.spectrum import Rows
+from amd.tones import name_tones
 from amd.verdict import Label, Verdict
-from amd.voice import EnergyVoice
 
 CONCEALED_FRAMES = 3
 """Missing frames that are bridged with the last sound, 60 ms; after that a gap is silence."""
@@ -34,9 +37,14 @@ class EngineFullError(RuntimeError):
 
 
 class Engine:
-    """Analyses up to `capacity` calls at once."""
+    """Analyses up to `capacity` calls at once.
 
-    def __init__(self, capacity: int) -> None:
+    With the shipped model by default; with `model`, or with `rules_only` (also where the shipped one is damaged)
+    without any.
+    """
+
+    def __init__(self, capacity: int, model: Model | None = None, rules_only: bool = False) -> None:
+        model = None if rules_only else model or load_or_rules()
         self.capacity = capacity
         self._free = list(range(capacity - 1, -1, -1))
         self._profiles: list[Profile] = [BALANCED] * capacity
@@ -48,10 +56,8 @@ class Engine:
         self._tones_count = np.zeros(capacity, np.bool_)
         self._off = np.zeros(capacity, np.bool_)
         self._limits = rules.Limits(capacity)
-        self._spectrum = Spectrum(capacity)
-        self._voice = EnergyVoice(capacity)
-        self._tones = ToneFinder(capacity)
-        self._timeline = Timeline(capacity)
+        self._analysis = Analysis(capacity, model.network if model else None)
+        self._policy = Policy(capacity, model) if model else None
 
     def open(self, profile: Profile = BALANCED) -> int:
         """Start to analyse a call; returns its slot. Raises EngineFullError."""
@@ -65,8 +71,9 @@ class Engine:
         self._verdicts[slot] = None
         self._tones_count[slot], self._off[slot] = profile.tones, not profile.enabled
         self._limits.take(slot, profile)
-        for part in (self._spectrum, self._voice, self._tones, self._timeline):
-            part.reset(slot)
+        if self._policy:
+            self._policy.take(slot, profile)
+        self._analysis.reset(slot)
         self._listening[slot] = True
         return slot
 
@@ -80,6 +87,9 @@ class Engine:
             return
         if not frame:
             self._queues[slot].append(None)
+            return
+        if len(frame) == FRAME_BYTES and not self._rest[slot]:
+            self._queues[slot].append(frame)
             return
         data = self._rest[slot] + frame if self._rest[slot] else frame
         whole = len(data) // FRAME_BYTES * FRAME_BYTES
@@ -95,9 +105,7 @@ class Engine:
         rows = np.flatnonzero(self._listening)
         if not rows.size:
             return []
-        frames = self._spectrum.step(rows, self._samples(rows))
-        self._timeline.step(rows, self._voice.step(rows, frames))
-        self._tones.step(rows, frames, self._timeline.now_ms(rows))
+        self._analysis.step(rows, self._samples(rows))
         decisions = self._decide(rows)
         return [(slot, self._conclude(slot, int(decisions[i]))) for i, slot in _decided(rows, decisions)]
 
@@ -106,12 +114,14 @@ class Engine:
         known = self._verdicts[slot]
         if known is not None:
             return known
-        ms = int(self._timeline.now[slot]) * FRAME_MS
+        ms = int(self._analysis.timeline.now[slot]) * FRAME_MS
         if self._off[slot]:
-            found = rules.verdict(rules.OFF, slot, self._timeline, self._profiles[slot], ms)
-        elif self._tones_count[slot] and (self._tones.longest_ms[slot] or self._tones.sounding_ms[slot]):
+            found = rules.verdict(rules.OFF, slot, self._analysis.timeline, self._profiles[slot], ms)
+        elif self._tones_count[slot] and (
+            self._analysis.tones.longest_ms[slot] or self._analysis.tones.sounding_ms[slot]
+        ):
             found = self._tone_verdict(slot, ms)
-        elif not self._timeline.utterances[slot]:
+        elif not self._analysis.timeline.utterances[slot]:
             found = Verdict(self._profiles[slot].silence_at_pickup_is, "nothing heard until the end", ms)
         else:
             found = Verdict(Label.NOTSURE, f"ended after {ms / 1000:.1f} s without a decision", ms)
@@ -125,9 +135,24 @@ class Engine:
         self._queues[slot].clear()
         self._free.append(slot)
 
-    def speech(self, slot: int) -> list[tuple[int, int]]:
-        """Evidence: the speech heard so far as (start, end) in ms."""
-        return self._timeline.spans(slot)
+    def evidence(self, slot: int) -> Evidence:
+        """What was heard so far, until the call is closed."""
+        line, cues = self._analysis.timeline, {}
+        frames = int(line.now[slot])
+        if self._analysis.trained:
+            table = self._analysis.trained.cues.table(np.array([slot]), line)
+            cues = dict(zip(NAMES, (round(float(x), 3) for x in table[0]), strict=True))
+        return Evidence(
+            heard_ms=frames * FRAME_MS,
+            speech=line.spans(slot),
+            tones=self._analysis.tones.heard(slot, frames * FRAME_MS),
+            cues=cues,
+            machine=self._policy.curve(slot, frames) if self._policy else [],
+        )
+
+    def state_bytes(self) -> int:
+        """Memory of the arrays that hold the calls' state, for all slots together."""
+        return self._analysis.state_bytes()
 
     def _samples(self, rows: Rows) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
         """The next frame of each call, (n, 160), lost ones faded out from the last sound."""
@@ -145,22 +170,32 @@ class Engine:
         if lost:
             missed[lost] = self._missed[rows[lost]] + 1
             kept = (missed[lost] <= CONCEALED_FRAMES)[:, None]
-            samples[lost] = np.where(kept, self._spectrum.last(rows[lost]) * _FADE, 0)
+            samples[lost] = np.where(kept, self._analysis.last(rows[lost]) * _FADE, 0)
         self._missed[rows] = missed
         return samples
 
     def _decide(self, rows: Rows) -> rules.Decisions:
-        decisions = rules.decide(rows, self._timeline, self._limits)
-        decisions[self._tones.settled(rows) & self._tones_count[rows]] = rules.TONE
+        if self._policy:
+            decisions = self._policy.decide(rows, self._analysis)
+        else:
+            decisions = rules.decide(rows, self._analysis.timeline, self._limits)
+        # Once a tone has begun nothing else decides: it only has to end, to be named.
+        tones = self._analysis.tones
+        begun = (tones.count[rows] > 0) & self._tones_count[rows]
+        late = self._analysis.timeline.now[rows] >= self._limits.longest_analysis[rows]
+        named = tones.settled(rows) | late
+        decisions[begun] = np.where(named[begun], rules.TONE, rules.GOES_ON)
         decisions[self._off[rows]] = rules.OFF
         return decisions
 
     def _conclude(self, slot: int, decision: int) -> Verdict:
-        ms = int(self._timeline.now[slot]) * FRAME_MS
+        ms = int(self._analysis.timeline.now[slot]) * FRAME_MS
         if decision == rules.TONE:
             found = self._tone_verdict(slot, ms)
+        elif decision == rules.MODEL_SAYS_MACHINE and self._policy:
+            found = self._policy.verdict(slot, self._analysis, ms)
         else:
-            found = rules.verdict(decision, slot, self._timeline, self._profiles[slot], ms)
+            found = rules.verdict(decision, slot, self._analysis.timeline, self._profiles[slot], ms)
         return self._settle(slot, found)
 
     def _settle(self, slot: int, found: Verdict) -> Verdict:
@@ -170,7 +205,7 @@ class Engine:
         return found
 
     def _tone_verdict(self, slot: int, ms: int) -> Verdict:
-        return Verdict(Label.MACHINE, name_tones(self._tones.heard(slot, ms)), ms)
+        return Verdict(Label.MACHINE, name_tones(self._analysis.tones.heard(slot, ms)), ms)
 
 
 def _decided(

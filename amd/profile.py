@@ -17,9 +17,9 @@ class Profile:
 
     name: str
     enabled: bool = True
-    longest_analysis_ms: int = 6000
+    longest_analysis_ms: int = 5500
     """After this time the call is passed on as NOTSURE."""
-    silence_at_pickup_ms: int = 3000
+    silence_at_pickup_ms: int = 4000
     """Nothing heard for this long after the answer decides by `silence_at_pickup_is`."""
     silence_at_pickup_is: Label = Label.HUMAN
     """Who a silent answer counts as: HUMAN, MACHINE or NOTSURE."""
@@ -38,19 +38,32 @@ class Profile:
     silence_after_long_ms: int = 1500
     """The same after a longer greeting."""
 
-    machine_above: float = 0.9
-    """Probability of a machine from which on the verdict is MACHINE."""
-    human_below: float = 0.3
+    machine_above: float = 0.98
+    """Probability of a machine from which on the verdict is MACHINE, in the first 2 s."""
+    machine_above_late: float = 0.96
+    """The same from 4.5 s on; in between it moves evenly."""
+    machine_at_end: float = 0.7
+    """The same once `longest_analysis_ms` is over."""
+    human_below: float = 0.25
     """Probability of a machine under which the verdict is HUMAN, after `human_silence_ms` of silence."""
-    human_silence_ms: int = 800
+    human_silence_ms: int = 1200
+    human_surely_below: float = 0.04
+    """The same after the shorter `human_sure_silence_ms`."""
+    human_sure_silence_ms: int = 600
 
 
 PROTECT_PEOPLE = Profile(
     name="protect_people",
+    silence_at_pickup_ms=3000,
     speech_for_machine_ms=3800,
     silence_after_short_ms=900,
     silence_after_long_ms=1300,
-    machine_above=0.96,
+    machine_above=0.995,
+    machine_above_late=0.985,
+    machine_at_end=0.9,
+    human_below=0.35,
+    human_silence_ms=1100,
+    human_surely_below=0.08,
 )
 BALANCED = Profile(name="balanced")
 FAST = Profile(
@@ -60,8 +73,11 @@ FAST = Profile(
     speech_for_machine_ms=2400,
     silence_after_short_ms=800,
     silence_after_long_ms=1100,
-    machine_above=0.8,
-    human_silence_ms=600,
+    machine_above=0.97,
+    machine_above_late=0.85,
+    human_below=0.4,
+    human_silence_ms=1000,
+    human_surely_below=0.12,
 )
 OFF = Profile(name="off", enabled=False)
 

@@ -21,6 +21,7 @@ SILENCE_AT_PICKUP = 3
 TOO_LONG = 4
 TONE = 5
 OFF = 6
+MODEL_SAYS_MACHINE = 7
 
 
 class Limits:

@@ -37,6 +37,8 @@ class Timeline:
         self.utterance_length = zeros()
         """The same for the latest utterance."""
         self.longest_pause = zeros()
+        self.last_pause = zeros()
+        """Frames of silence before the latest utterance, 0 before the first."""
         self._utterance_start = zeros()
         self._run = zeros()
         self._track = np.zeros((capacity, LONGEST_FRAMES), np.bool_)
@@ -56,6 +58,7 @@ class Timeline:
         begins = onset & ((count == 0) | (silence_before > SAME_UTTERANCE_FRAMES))
         pause = np.where(begins & (count > 0), silence_before, 0)
         self.longest_pause[rows] = np.maximum(self.longest_pause[rows], pause)
+        self.last_pause[rows] = np.where(begins & (count > 0), pause, self.last_pause[rows])
         start = np.where(begins, now - ONSET_FRAMES, self._utterance_start[rows])
         count = count + begins
         length = np.where(going_on, now - start, self.utterance_length[rows])

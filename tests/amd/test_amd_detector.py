@@ -1,5 +1,7 @@
 """The detector as a caller sees it: frames in, one verdict out."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -12,7 +14,8 @@ from tests.amd.amd_signals import Sound, frames, noise, silence, speech, tone
 
 
 def hear(*parts: Sound, profile: Profile = BALANCED, lost: set[int] | None = None) -> Verdict:
-    detector = Detector(profile)
+    """By the rules: a generated buzz is no voice to a network that has learnt voices."""
+    detector = Detector(profile, rules_only=True)
     for i, frame in enumerate(frames(*parts)):
         found = detector.feed(None if i in (lost or set()) else frame)
         if found:
@@ -42,7 +45,7 @@ def test_no_rtp_at_all_is_silence_at_pickup_and_ends_in_time() -> None:
     detector = Detector(BALANCED)
     verdicts = [v for v in (detector.feed(None) for _ in range(400)) if v]
     assert [v.label for v in verdicts] == [Label.HUMAN]
-    assert verdicts[0].decision_ms <= 3200
+    assert verdicts[0].decision_ms <= BALANCED.silence_at_pickup_ms + 100
 
 
 def test_a_gap_after_the_greeting_is_silence() -> None:
@@ -117,7 +120,7 @@ def test_digital_silence_between_words_does_not_turn_noise_into_speech() -> None
 def scenes() -> list[list[bytes | None]]:
     rng = np.random.default_rng(7)
     out: list[list[bytes | None]] = []
-    for i in range(24):
+    for i in range(12):
         parts = [
             (silence(0.2 + 0.1 * (i % 5)), speech(0.3 + 0.4 * (i % 9), seed=i), silence(4)),
             (noise(1, -40, seed=i), speech(5, seed=i)),
@@ -143,7 +146,7 @@ def test_engine_and_detector_give_the_same_verdicts() -> None:
     engine = Engine(len(calls))
     slots: dict[int, int] = {}
     together: dict[int, Verdict] = {}
-    for now in range(700):
+    for now in range(640):
         for i, call in enumerate(calls):
             start = 3 * i
             if now == start:
@@ -196,6 +199,8 @@ def test_the_timeline_shows_when_somebody_spoke() -> None:
     detector = Detector(BALANCED)
     for frame in frames(silence(1), speech(1), silence(1)):
         detector.feed(frame)
-    spans = detector.speech()
-    assert abs(spans[0][0] - 1000) <= 100
-    assert abs(spans[-1][1] - 2000) <= 150
+    evidence = detector.evidence()
+    assert evidence.heard_ms == 3000
+    assert abs(evidence.speech[0][0] - 1000) <= 100
+    assert abs(evidence.speech[-1][1] - 2000) <= 150
+    assert json.loads(json.dumps(evidence.as_json()))["tones"] == []
