@@ -37,8 +37,8 @@ class RolePermission(BasePermission):
         if not request.user.is_authenticated:
             return False
         action = getattr(view, "action", None)
-        if action is None or not isinstance(view, ScopedViewSet):
-            return action is None  # a method that the view does not have: 405 follows
+        if action in {None, "metadata"} or not isinstance(view, ScopedViewSet):
+            return isinstance(view, ScopedViewSet)  # a method that the view does not have: 405 follows
         right = view.scope_actions.get(action)
         if right is None:
             return False

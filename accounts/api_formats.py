@@ -86,6 +86,7 @@ class RawCsv(BaseParser):
         while block := stream.read(256 * 1024):
             body.write(block)
             if body.tell() > MAX_UPLOAD:
+                body.close()
                 raise TooLarge(_too_large())
         body.seek(0)
         return {"file": body}

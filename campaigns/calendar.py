@@ -7,6 +7,11 @@ from collections.abc import Collection
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2199, 12, 31)
+"""Days outside are slips of the keyboard; some zones can't even compute with them."""
+LONGEST = timedelta(days=3660)
+"""Of a campaign: ten years, one schedule a day."""
+
 
 def campaign_days(first: date, last: date, weekdays: Collection[int]) -> list[date]:
     """The days from `first` to `last` (both included) that fall on one of the ISO `weekdays`."""

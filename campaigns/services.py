@@ -19,6 +19,7 @@ from campaigns import calendar, lifecycle
 from campaigns.models import Campaign, Schedule
 from leads import pool
 from leads.models import CallAttempt
+from leads.phone_numbers import is_country
 
 CALENDAR_FIELDS = frozenset({"start_date", "end_date", "start_time", "end_time", "weekdays", "time_zone"})
 """Set at creation; afterwards dates and hours change through the schedules (G 6.4)."""
@@ -90,6 +91,11 @@ def check_settings(actor: User | None, campaign: Campaign, *, moved: bool = True
     if not errors:
         if campaign.end_date < campaign.start_date:
             errors["end_date"] = _("The last day lies before the first day.")
+        elif campaign.end_date - campaign.start_date > calendar.LONGEST:
+            errors["end_date"] = _("A campaign can last ten years at most.")
+        for field in ("start_date", "end_date"):
+            if not calendar.FIRST_DAY <= getattr(campaign, field) <= calendar.LAST_DAY:
+                errors[field] = _("Use a day of the years 2000 to 2199.")
         if campaign.end_time <= campaign.start_time:
             errors["end_time"] = _("The end must be later than the start, on the same day.")
         if not campaign.weekdays:
@@ -97,6 +103,10 @@ def check_settings(actor: User | None, campaign: Campaign, *, moved: bool = True
         if not calendar.is_time_zone(campaign.time_zone):
             errors["time_zone"] = _("%(name)s is not a time zone; use a name as America/Sao_Paulo.") % {
                 "name": campaign.time_zone
+            }
+        if campaign.default_country and not is_country(campaign.default_country):
+            errors["default_country"] = _("%(code)s is not the ISO code of a country, as BR or PT.") % {
+                "code": campaign.default_country
             }
         if campaign.queue.kind != campaign.type:
             errors["queue"] = _("The queue does not fit the campaign's type.")
@@ -141,6 +151,8 @@ def delete_campaign(actor: User | None, campaign: Campaign) -> None:
 def add_schedule(actor: User | None, campaign: Campaign, day: date, start: time, end: time) -> Schedule:
     """Adds one day to a stopped campaign."""
     current = _stopped(actor, Action.CHANGE, campaign)
+    if not calendar.FIRST_DAY <= day <= calendar.LAST_DAY:
+        raise ValidationError({"date": _("Use a day of the years 2000 to 2199.")})
     schedule = _schedule(current, day, start, end)
     _check_schedule(schedule)
     if Schedule.objects.filter(campaign=current, date=day).exists():

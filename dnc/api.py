@@ -27,7 +27,7 @@ SHOWN_ERRORS = 1000
 class DncServiceSerializer(ModelSerializer):
     """A do-not-call service. The bearer token is written, never read."""
 
-    url = serializers.URLField(max_length=500, help_text="HTTPS address of the service, without /donotcall.")
+    url = serializers.CharField(max_length=500, help_text="HTTPS address of the service, without /donotcall.")
 
     class Meta:
         model = DncService

@@ -37,6 +37,11 @@ def normalise(text: str, default_country: str = "") -> str:
     return digits
 
 
+def is_country(code: str) -> bool:
+    """Whether national numbers of this country (ISO code, capitals) can be told."""
+    return code in phonenumbers.SUPPORTED_REGIONS
+
+
 def _from_national(text: str, country: str) -> str | None:
     try:
         number = phonenumbers.parse(text, country)
