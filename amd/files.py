@@ -104,9 +104,11 @@ def find(paths: Iterable[Path]) -> Iterator[Path]:
             yield path
 
 
-def classify(paths: Iterable[Path], profile: Profile = BALANCED) -> Iterator[FileVerdict]:
+def classify(
+    paths: Iterable[Path], profile: Profile = BALANCED, rules_only: bool = False
+) -> Iterator[FileVerdict]:
     """The verdict of each file in turn; `AT_ONCE` of them share the ticks of one engine."""
-    engine = Engine(AT_ONCE)
+    engine = Engine(AT_ONCE, rules_only=rules_only)
     for some in _groups(paths, AT_ONCE):
         sounds: dict[int, bytes] = {}
         problems: dict[int, str] = {}

@@ -42,8 +42,10 @@ def _line(name: str, figures: dict[str, float]) -> str:
     return f"| {name} | {people:.2%} | {found:.2%} | {mean:.2f} s | {late:.2f} s |"
 
 
-def write_card(model: Model, labels: Iterable[Path], tested: Clips | None, path: Path) -> str:
-    """Write the card beside the model; returns its text."""
+def write_card(
+    model: Model, labels: Iterable[Path], tested: Clips | None, path: Path, same_speakers: int = 0
+) -> str:
+    """Write the card beside the model; returns its text. `same_speakers`: how many of `tested` were trained on."""
     about = model.about
     size = sum(a.nbytes for a in model.arrays().values())
     lines = [
@@ -59,7 +61,8 @@ def write_card(model: Model, labels: Iterable[Path], tested: Clips | None, path:
     if tested is not None:
         lines += [
             "",
-            f"Scores on {len(tested)} clips of {len(set(tested.speaker))} other speakers:",
+            f"Scores on {len(tested)} clips of {len(set(tested.speaker))} speakers, "
+            f"{same_speakers} of whom were trained on:",
             "",
             "| detector | people called machines | machines found | mean decision | 95 % decided by |",
             "|---|---|---|---|---|",

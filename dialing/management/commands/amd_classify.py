@@ -25,6 +25,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("path", nargs="+", type=Path, metavar="PATH")
         parser.add_argument("--profile", choices=sorted(PROFILES), default="balanced")
+        parser.add_argument("--rules", action="store_true", help="leave the trained model out")
         parser.add_argument("--csv", action="store_true", help="a header and comma-separated values")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -32,7 +33,7 @@ class Command(BaseCommand):
         if options["csv"]:
             writer.writerow(["path", "verdict", "cause", "decision_ms"])
         done = skipped = 0
-        for found in classify(find(options["path"]), PROFILES[options["profile"]]):
+        for found in classify(find(options["path"]), PROFILES[options["profile"]], options["rules"]):
             if found.verdict is None:
                 skipped += 1
                 self.stderr.write(f"{found.path} {found.problem}; skipped")

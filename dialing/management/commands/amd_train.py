@@ -53,12 +53,13 @@ class Command(BaseCommand):
             model = train(clips, options["seed"], earlier, options["epochs"], options["keep_network"])
         except LabelsError as error:
             raise CommandError(str(error), returncode=2) from error
-        if tested and (both := set(tested.speaker) & set(clips.speaker) - {""}):
+        both = (set(tested.speaker) & set(clips.speaker)) - {""} if tested else set()
+        if both:
             self.stderr.write(
                 f"{len(both)} speakers are in both sets, such as {min(both)}: the scores flatter"
             )
         options["out"].parent.mkdir(parents=True, exist_ok=True)
         save(model, options["out"])
-        card = write_card(model, options["labels"], tested, options["out"].with_suffix(".md"))
+        card = write_card(model, options["labels"], tested, options["out"].with_suffix(".md"), len(both))
         self.stdout.write(card)
         self.stdout.write(f"written: {options['out']}")
