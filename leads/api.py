@@ -36,6 +36,11 @@ def visible_campaigns(request: Any) -> QuerySet[Any]:
     return scope.visible(request.user, campaigns) if request is not None else campaigns
 
 
+def visible_leads(request: Any) -> QuerySet[Lead]:
+    leads = Lead.objects.all()
+    return scope.visible(request.user, leads) if request is not None else leads
+
+
 class InCampaign(ScopedViewSet):
     """Part of a viewset below `campaigns/{campaign_pk}/`: only rows of that campaign."""
 
@@ -195,7 +200,7 @@ class CallAttemptSerializer(ModelSerializer):
 
 class CallAttemptFilter(FilterSet):
     campaign = filters.ModelChoiceFilter(queryset=visible_campaigns)
-    lead = filters.NumberFilter(min_value=1, max_value=2**63 - 1)
+    lead = filters.ModelChoiceFilter(queryset=visible_leads)
     since = filters.IsoDateTimeFilter(field_name="claimed_at", lookup_expr="gte")
     until = filters.IsoDateTimeFilter(field_name="claimed_at", lookup_expr="lt")
 

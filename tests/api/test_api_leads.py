@@ -106,7 +106,7 @@ def test_one_lead_is_added_changed_and_removed(admin: Any, url: str, world: Worl
     assert [entry["field"] for entry in taken.json()["errors"]] == ["phone_number"]
     assert admin.post(url, {"name": "x", "phone_number": "12 call"}).status_code == 400
     assert admin.delete(one).status_code == 204
-    record = admin.get(f"/api/v1/attempts?lead={world.attempt.lead_id}").json()["results"]
+    record = admin.get(f"/api/v1/attempts?campaign={world.campaign.pk}").json()["results"]
     assert [row["id"] for row in record] == [world.attempt.pk]
 
 

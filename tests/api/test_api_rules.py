@@ -246,3 +246,25 @@ def test_edit_all_changes_the_remaining_days_and_never_past_ones() -> None:
     past.refresh_from_db()
     later.refresh_from_db()
     assert (past.start_time.hour, later.start_time.hour) == (0, 10)
+
+
+# --- the cost of a page ---------------------------------------------------------------------------------
+
+
+def test_a_page_costs_the_same_number_of_queries_however_many_rows(
+    django_assert_max_num_queries: Any,
+) -> None:
+    world = World()
+    for _ in range(10):
+        make_campaign(group=world.mine, queue=world.queue, started=False)
+        make_lead(world.campaign)
+        make_user(Role.CAMPAIGN_SUPERVISOR, [world.mine, world.other])
+    admin = json_client(world.users[Role.CAMPAIGN_ADMINISTRATOR])
+    manager = json_client(world.users[Role.MANAGER])
+    inside = f"campaigns/{world.campaign.pk}"
+    for client, path in (
+        (admin, "campaigns"), (admin, f"{inside}/leads"), (admin, f"{inside}/schedules"), (admin, f"{inside}/summary"),
+        (admin, "attempts"), (manager, "users"), (manager, "groups"),
+    ):  # fmt: skip
+        with django_assert_max_num_queries(8):
+            assert client.get(f"{V1}{path}").status_code == 200

@@ -1,6 +1,7 @@
 """I9: every operation of the API, asked by all roles, by users of another group, and by nobody."""
 
 import re
+from functools import cache
 from typing import Any
 
 import pytest
@@ -41,6 +42,7 @@ OPEN_TO_ALL = {("/api/v1/auth/token/", "post")}
 BOUND_TO_GROUPS = ("users", "groups", "campaigns", "attempts")
 
 
+@cache
 def operations() -> list[tuple[str, str]]:
     generator: Any = SchemaGenerator
     schema = generator().get_schema(request=None, public=True)
