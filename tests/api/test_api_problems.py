@@ -4,7 +4,10 @@ import json
 from typing import Any
 
 import pytest
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.db import DataError, IntegrityError
 
+from accounts import api_problem
 from accounts.models import Role, User
 from campaigns.models import Campaign
 from groups.models import DialerGroup
@@ -149,3 +152,17 @@ def test_reasons_come_in_the_callers_language(master: Any) -> None:
     answer = master.post("/api/v1/groups/", {}, HTTP_ACCEPT_LANGUAGE="pt")
     assert answer.json()["errors"][0]["reason"] == "Este campo é obrigatório."
     assert not DialerGroup.objects.filter(name="").exists()
+
+
+def test_what_the_database_refuses_is_an_answer_and_our_own_faults_stay_ours() -> None:
+    for error, code in (
+        (IntegrityError("duplicate key"), 409),
+        (DataError("out of range"), 400),
+        (SuspiciousOperation("odd"), 400),
+        (RequestDataTooBig("big"), 413),
+    ):
+        answer = api_problem.handle(error, {})
+        assert answer is not None
+        assert answer.status_code == code
+        assert "duplicate" not in str(answer.data), "nothing of the database's words"
+    assert api_problem.handle(RuntimeError("a fault of ours"), {}) is None
