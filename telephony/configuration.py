@@ -26,7 +26,7 @@ def save(actor: User | None, row: M, **fields: Any) -> M:
     for name, value in fields.items():
         setattr(row, name, value)
     row.full_clean()
-    row.save()
+    row.save(update_fields=list(fields) if row.pk else None)  # the state is written by others meanwhile
     return row
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.http import HttpRequest, JsonResponse
 from django.utils import formats, timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 
 from accounts import scope
@@ -60,10 +61,12 @@ def campaign_figures(campaign: Campaign, summary: Summary) -> dict[str, Any]:
 
 
 def next_due(campaign: Campaign, summary: Summary) -> str:
-    """When the next lead is due, in the campaign's zone; a due time in the past is now."""
+    """When the next lead is due, in the campaign's zone."""
     if summary.next_due is None:
         return ""
-    return in_zone(max(summary.next_due, timezone.now()), campaign.zone, seconds=False)
+    if summary.next_due <= timezone.now():
+        return _("now") if campaign.is_started else _("when started")
+    return in_zone(summary.next_due, campaign.zone)
 
 
 def _number(value: int) -> str:

@@ -14,24 +14,18 @@ from unfold.widgets import UnfoldAdminPasswordWidget
 from accounts.models import User
 from dialer_project.admin_base import ScopedModelAdmin, ServiceForm
 from dialer_project.pages import marks
+from telephony import configuration
 from telephony.models import ContactCenter, DialerPort, Queue
 
 
 class SetupForm(ServiceForm):
-    """The rules of these rows are their fields' and constraints'; scope was asked by the admin class."""
-
     def write(self, fields: dict[str, Any]) -> Any:
-        row = type(self.instance)() if self.is_new else type(self.instance).objects.get(pk=self.instance.pk)
-        for name, value in fields.items():
-            setattr(row, name, value)
-        row.full_clean()
-        row.save(update_fields=None if self.is_new else list(fields))
-        return row
+        return configuration.save(self.actor, self.instance, **fields)
 
 
 class SetupAdmin(ScopedModelAdmin):
     def remove(self, actor: User, obj: Any) -> None:
-        obj.delete()
+        configuration.delete(actor, obj)
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.password_validation import password_validators_help_text_html
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
@@ -128,6 +129,8 @@ class UserAdmin(ScopedModelAdmin):
         if request.method == "POST" and form.is_valid():
             try:
                 services.set_password(request.user, user, form.cleaned_data["password"])  # type: ignore[arg-type]
+                if user.pk == request.user.pk:
+                    update_session_auth_hash(request, user)  # one's own page stays open
             except ValidationError as refusal:
                 add_refusal(form, refusal)
             else:

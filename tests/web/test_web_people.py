@@ -72,6 +72,9 @@ def test_only_a_master_sets_passwords() -> None:
     assert client.post(address, {"password": "another pass phrase"}).status_code == 302
     user.refresh_from_db()
     assert user.check_password("another pass phrase")
+    own = f"/accounts/user/{master.pk}/password/"
+    assert client.post(own, {"password": "yet another pass phrase"}).status_code == 302
+    assert client.get("/").status_code == 200, "the Master's own session stays"
     assert client.get("/password_change/")["Location"] == f"/accounts/user/{master.pk}/password/"
 
 
@@ -211,6 +214,10 @@ def test_a_ports_password_is_written_and_never_shown() -> None:
 def test_a_contact_centre_with_queues_in_use_is_not_deleted_and_wrong_json_is_said() -> None:
     client = signed_in(make.make_user(Role.MASTER, []))
     center = make.make_campaign().queue.contact_center
+    used = make.make_attempt(port=make.make_port()).port
+    assert used is not None
+    answer = client.post(f"/telephony/dialerport/{used.pk}/delete/", {"post": "yes"}, follow=True)
+    assert "The port is in a call." in answer.content.decode()
     answer = client.post(f"/telephony/contactcenter/{center.pk}/delete/", {"post": "yes"}, follow=True)
     assert answer.status_code == 200
     assert ContactCenter.objects.filter(pk=center.pk).exists()
