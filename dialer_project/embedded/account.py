@@ -24,7 +24,7 @@ def choose(var: Path, must_reach: Iterable[Path]) -> Account | None:
     search folders; no mode of a folder is changed. Raises EmbeddedError when neither works.
     """
     if os.geteuid() != 0:
-        _check_owner(var)
+        check_owner(var)
         return None
     uid, gid = _data_owner(var)
     blocked = next((folder for path in must_reach for folder in _closed_folders(path, uid, gid)), None)
@@ -47,7 +47,8 @@ def give(path: Path, account: Account | None) -> None:
         os.chown(path, account.uid, account.gid, follow_symlinks=False)
 
 
-def _check_owner(var: Path) -> None:
+def check_owner(var: Path) -> None:
+    """Raises EmbeddedError when the data folder is another user's, or can't be written by us."""
     me = os.geteuid()
     for path in (var, var / "postgres", var / "valkey", var / "run", var / "log", var / "secret_key"):
         try:

@@ -10,6 +10,8 @@ import secrets
 from pathlib import Path
 from urllib.parse import quote
 
+from dialer_project.embedded.account import check_owner
+
 _LONGEST_SOCKET_PATH = 107
 
 
@@ -68,20 +70,31 @@ def server_password(var: Path) -> str:
 
 
 def secret_key(var: Path) -> str:
-    """The installation's own secret, made at first use and readable by its owner alone."""
+    """The installation's own secret, made at first use and readable by its owner alone.
+
+    Raises EmbeddedError where the folder is another user's.
+    """
     path = var / "secret_key"
-    if not path.exists():
-        make_var(var)
-        draft = var / f"secret_key.{secrets.token_hex(4)}"
-        draft.touch(mode=0o600)
-        draft.write_text(secrets.token_urlsafe(50), encoding="ascii")
-        try:
-            path.hardlink_to(draft)
-        except FileExistsError:
-            pass  # another process was first; its key counts
-        finally:
-            draft.unlink()
-    return path.read_text(encoding="ascii")
+    try:
+        if not path.exists():
+            _make_secret_key(path)
+        return path.read_text(encoding="ascii")
+    except PermissionError:
+        check_owner(var)
+        raise
+
+
+def _make_secret_key(path: Path) -> None:
+    make_var(path.parent)
+    draft = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+    draft.touch(mode=0o600)
+    draft.write_text(secrets.token_urlsafe(50), encoding="ascii")
+    try:
+        path.hardlink_to(draft)
+    except FileExistsError:
+        pass  # another process was first; its key counts
+    finally:
+        draft.unlink()
 
 
 def _hash(var: Path, salt: str) -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dialer_project.embedded import account
+from dialer_project.embedded import account, location
 from dialer_project.embedded.account import EmbeddedError
 from dialer_project.processes.spawn import Account, spawn
 
@@ -121,6 +121,21 @@ def test_a_normal_user_without_write_access_is_told_the_setting(
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(EmbeddedError, match=r"can't write to .*DIALER_VAR"):
         servers.valkey(folder / "var").start()
+
+
+def test_a_secret_key_of_another_user_says_whose_the_folder_is(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = os.stat(folder).st_uid
+    location.secret_key(folder / "var")
+
+    def refuse(*_args: object, **_words: object) -> str:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    monkeypatch.setattr(os, "geteuid", lambda: owner + SOMEBODY)
+    with pytest.raises(EmbeddedError, match=f"{folder / 'var'} belongs to .* and you are"):
+        location.secret_key(folder / "var")
 
 
 def test_a_missing_wheel_is_named(folder: Path, servers: "Servers", monkeypatch: pytest.MonkeyPatch) -> None:
