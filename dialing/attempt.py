@@ -3,20 +3,22 @@
 CLAIMED -> DIALING -> ANSWERED -> TRANSFERRING -> ENDED      `start`, `progress`, `finish`
 CLAIMED -> WITHDRAWN, or ENDED when on a do-not-call list    `start`, `withdraw`: nothing was dialed
 
-Every change is announced in its own transaction.
+Every change is announced in its own transaction, save the start of a call, which nobody waits for.
 """
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from campaigns import lifecycle
 from campaigns.announce import announce
 from dialing import gate
 from dialing.gate import Answer, Verdict
+from dialing.start import CallOrder as CallOrder
+from dialing.start import to_dialing
 from leads import pool
 from leads.models import CallAttempt, Lead, LeadStatus
 
@@ -34,20 +36,6 @@ _BEFORE = {
     State.TRANSFERRING: (State.DIALING, State.ANSWERED),
 }
 _STAMP = {State.ANSWERED: "answered_at", State.TRANSFERRING: "transferred_at"}
-
-
-@dataclass(frozen=True, slots=True)
-class CallOrder:
-    """A call that must be dialed now: its attempt is DIALING, committed (invariant I2)."""
-
-    attempt: int
-    campaign: int
-    number: str
-    pilot_number: str
-    ring_timeout: int
-    """Seconds."""
-    amd_profile: str | None
-    """Name of a `Campaign.AmdProfile`; None when detection is off."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +62,12 @@ def start(attempt_id: int, worker: str, port_id: int) -> CallOrder | None:
 
     None for a redelivered message too: the attempt is no longer CLAIMED, and nothing changes.
     """
+    order = to_dialing(attempt_id, worker, port_id, timezone.now(), LEASE)
+    return order or _start_when_asked(attempt_id, worker, port_id)
+
+
+def _start_when_asked(attempt_id: int, worker: str, port_id: int) -> CallOrder | None:
+    """Asks the gate's questions one by one: an external do-not-call list, or why the statement refused."""
     attempt = (
         CallAttempt.objects.select_related("lead", "campaign__dnc_service")
         .filter(pk=attempt_id, state=State.CLAIMED)
@@ -85,36 +79,10 @@ def start(attempt_id: int, worker: str, port_id: int) -> CallOrder | None:
     if verdict.answer is not Answer.DIAL:
         _refuse(attempt, verdict)
         return None
-    if _to_dialing(attempt, worker, port_id):
-        return _order(attempt)
-    withdraw(attempt_id, "The campaign closed while the gate was asked.")
-    return None
-
-
-def _to_dialing(attempt: CallAttempt, worker: str, port_id: int) -> bool:
-    now = timezone.now()
-    with transaction.atomic():
-        moved = CallAttempt.objects.filter(gate.is_open(now), pk=attempt.pk, state=State.CLAIMED).update(
-            state=State.DIALING, started_at=now, worker=worker, port=port_id, lease_until=now + LEASE
-        )
-        if not moved:
-            return False
-        _lead_of(attempt).update(attempts=F("attempts") + 1)
-        _announce(attempt, State.DIALING)
-    return True
-
-
-def _order(attempt: CallAttempt) -> CallOrder:
-    campaign = attempt.campaign
-    assert campaign is not None
-    return CallOrder(
-        attempt=attempt.pk,
-        campaign=campaign.pk,
-        number=attempt.phone_number,
-        pilot_number=campaign.pilot_number,
-        ring_timeout=campaign.ring_timeout,
-        amd_profile=campaign.amd_profile if campaign.amd_enabled else None,
-    )
+    order = to_dialing(attempt_id, worker, port_id, timezone.now(), LEASE, asked=verdict.asked)
+    if order is None:
+        withdraw(attempt_id, "The campaign closed while the gate was asked.")
+    return order
 
 
 def _refuse(attempt: CallAttempt, verdict: Verdict) -> None:

@@ -1,14 +1,13 @@
-"""The last-moment gate (invariant I3): may this number be dialed now?
+"""The last-moment gate (invariant I3) in words: may this number be dialed now, and if not, why?
 
 Asked in the calls worker, just before the INVITE. By the clock and the rows as they are, never by what was true
-when the lead was claimed.
+when the lead was claimed. `dialing.start` puts the same conditions into the statement that starts the attempt; its
+word counts, this one gives the reason.
 """
 
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
-
-from django.db.models import Exists, OuterRef, Q
 
 from campaigns.models import Campaign, Schedule
 from dnc import services as dnc
@@ -33,6 +32,8 @@ class Verdict:
     answer: Answer
     reason: str = ""
     """For the attempt's record, in plain English."""
+    asked: int | None = None
+    """The external do-not-call service that does not list the number."""
 
 
 def examine(attempt: CallAttempt, now: datetime) -> Verdict:
@@ -64,7 +65,7 @@ def _ask_list(service: DncService | None, lead: Lead) -> Verdict:
         return Verdict(Answer.LIST_UNAVAILABLE, str(error))
     if listed:
         return Verdict(Answer.LISTED, f"On the do-not-call list of {service.name}.")
-    return Verdict(Answer.DIAL)
+    return Verdict(Answer.DIAL, asked=service.pk if service.kind == DncService.Kind.EXTERNAL else None)
 
 
 def why_closed(campaign: Campaign, now: datetime) -> str:
@@ -78,16 +79,3 @@ def why_closed(campaign: Campaign, now: datetime) -> str:
     if Schedule.State.RUNNING not in states:
         return "The schedule is not running."
     return ""
-
-
-def is_open(now: datetime) -> Q:
-    """The same as a condition on attempts, for the statement that starts them.
-
-    Exists() and not a join: a join would move the whole condition, the attempt's own state too, into a
-    sub-select, which is not looked at again when the statement has waited for another one on the same row.
-    """
-    window = Schedule.objects.filter(
-        campaign=OuterRef("campaign"), state=Schedule.State.RUNNING, opens_at__lte=now, closes_at__gt=now
-    )
-    started = Campaign.objects.filter(pk=OuterRef("campaign"), state=Campaign.State.STARTED)
-    return Q(Exists(window)) & Q(Exists(started))

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from campaigns.models import Campaign, Schedule
 from dialing import attempt as attempts
-from dialing.attempt import Outcome, State
+from dialing.attempt import CallOrder, Outcome, State
 from dialing.claim import claim_leads
 from dnc.models import DncNumber, DncService
 from leads.models import CallAttempt, Lead, LeadStatus
@@ -46,7 +46,7 @@ def test_a_start_counts_the_attempt_and_says_what_to_dial() -> None:
     campaign = make_campaign(pilot_number="8001", ring_timeout=25, amd_enabled=True)
     attempt, port = make_attempt(make_lead(campaign)), make_port()
     order = attempts.start(attempt.pk, "host:1", port.pk)
-    assert order == attempts.CallOrder(
+    assert order == CallOrder(
         attempt.pk, campaign.pk, attempt.phone_number, "8001", 25, Campaign.AmdProfile.BALANCED
     )
     attempt.refresh_from_db()
@@ -125,7 +125,8 @@ def test_i3_the_schedule_is_not_running() -> None:
 
 
 def test_i3_the_campaign_closes_while_the_list_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    attempt = make_attempt(make_lead(make_campaign(dnc_service=embedded_dnc())))
+    service = DncService.objects.create(name="state list", url="https://127.0.0.1:9")
+    attempt = make_attempt(make_lead(make_campaign(dnc_service=service)))
 
     def slow(service: DncService, number: str) -> bool:
         Campaign.objects.update(state=Campaign.State.STOPPED)

@@ -1,0 +1,84 @@
+"""CLAIMED -> DIALING in one statement: the gate, the attempt, and the lead's count change together or not at all.
+
+It stands on the way from a free agent to the INVITE, so it is one round trip and one commit. Why it refused is
+asked afterwards (`dialing.gate`), by the few that it refuses.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection
+
+# The attempt's own conditions come in the outer WHERE: PostgreSQL looks at them again when the statement has waited
+# for another one on the same row, so of many workers with one message one dials (I2). An external do-not-call
+# service must have been asked: `asked` names it, so that a campaign which changed its service is refused. A number
+# that is no number can't be looked up in the embedded list, and is not dialed.
+START = """
+WITH moved AS (
+    UPDATE leads_callattempt a
+       SET state = 'DIALING', started_at = %(now)s, worker = %(worker)s, port_id = %(port)s, lease_until = %(lease)s
+      FROM campaigns_campaign c, leads_lead l
+     WHERE a.id = %(attempt)s
+       AND a.state = 'CLAIMED'
+       AND c.id = a.campaign_id
+       AND c.state = 'STARTED'
+       AND l.id = a.lead_id
+       AND l.phone_number = a.phone_number
+       AND l.attempts < c.max_attempts
+       AND EXISTS (
+           SELECT FROM campaigns_schedule s
+            WHERE s.campaign_id = c.id AND s.state = 'RUNNING'
+              AND s.opens_at <= %(now)s AND %(now)s < s.closes_at)
+       AND (c.dnc_service_id IS NULL
+            OR c.dnc_service_id = %(asked)s
+            OR EXISTS (
+                SELECT FROM dnc_dncservice d
+                 WHERE d.id = c.dnc_service_id AND d.kind = 'EMBEDDED' AND d.state = 'UP'
+                   AND a.phone_number ~ '^[0-9]{1,18}$'
+                   AND NOT EXISTS (
+                       SELECT FROM dnc_dncnumber n
+                        WHERE n.number = CASE WHEN a.phone_number ~ '^[0-9]{1,18}$'
+                                              THEN a.phone_number::bigint END)))
+    RETURNING a.id, a.lead_id, a.phone_number,
+              c.id AS campaign, c.pilot_number, c.ring_timeout, c.amd_enabled, c.amd_profile
+), counted AS (
+    UPDATE leads_lead l SET attempts = l.attempts + 1 FROM moved WHERE l.id = moved.lead_id
+)
+SELECT id, campaign, phone_number, pilot_number, ring_timeout, CASE WHEN amd_enabled THEN amd_profile END
+  FROM moved
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class CallOrder:
+    """A call that must be dialed now: its attempt is DIALING, committed (invariant I2)."""
+
+    attempt: int
+    campaign: int
+    number: str
+    pilot_number: str
+    ring_timeout: int
+    """Seconds."""
+    amd_profile: str | None
+    """Name of a `Campaign.AmdProfile`; None when detection is off."""
+
+
+def to_dialing(
+    attempt: int, worker: str, port: int, now: datetime, lease: timedelta, *, asked: int | None = None
+) -> CallOrder | None:
+    """The order when the attempt is DIALING now, None when the gate refused and nothing changed.
+
+    `asked`: the external do-not-call service that has just said yes to the number.
+    """
+    parameters: dict[str, int | str | datetime | None] = {
+        "attempt": attempt,
+        "worker": worker,
+        "port": port,
+        "now": now,
+        "lease": now + lease,
+        "asked": asked,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(START, parameters)
+        row = cursor.fetchone()
+    return CallOrder(*row) if row else None
