@@ -22,7 +22,8 @@ from .call_report import AmdReport, CallReport, TransferReport, transfer_reason
 
 logger = logging.getLogger(__name__)
 
-VERDICT_DEADLINE_S = 6.2  # an undecided detector is asked for its last word then (DESIGN 6: within 6.5 s)
+VERDICT_DEADLINE_S = 6.0  # an undecided detector is asked for its last word then (DESIGN 6: within 6.5 s)
+LAST_WORD_S = 0.3  # and has so long to say it
 TRANSFER_DEADLINE_S = 30.0  # an accepted transfer whose end is not told: our leg is released
 SETTLE_S = 3.0  # a BYE may overtake the answer to the REFER
 BYE_DEADLINE_S = 4.0  # the BYE is repeated in the background longer than anyone waits for its answer
@@ -41,15 +42,32 @@ class Verdict(Protocol):
     def decision_ms(self) -> int: ...
 
 
-class AudioListener(Protocol):
-    """An answering machine detector; `amd.detector.Detector` is one.
+@dataclass(frozen=True, slots=True)
+class NoWord:
+    """Stands for the verdict of a detector that was asked and did not answer in time: a person (SPEC 7)."""
 
-    `feed` gets one 20 ms frame of 160 mu-law bytes on every tick from the answer on, None where none arrived.
+    label: str = "NOTSURE"
+    cause: str = "the detector did not answer in time"
+    decision_ms: int = round(VERDICT_DEADLINE_S * 1000)
+
+
+class CallDetector(Protocol):
+    """The answering machine detection of one call; `dialing.detection.DetectedCall` is one.
+
+    `begin` comes with the answer; from then on `hear` gets one 20 ms frame of 160 mu-law bytes on every tick, None
+    where none arrived. `on_verdict` is called in the loop, once; `finish` asks for it now.
     """
 
-    def feed(self, frame: bytes | None, /) -> Verdict | None: ...
+    @property
+    def shortest_machine_call_ms(self) -> int: ...
 
-    def finish(self) -> Verdict: ...
+    def begin(self, on_verdict: Callable[[Verdict], None], /) -> None: ...
+
+    def hear(self, frame: bytes | None, /) -> None: ...
+
+    def finish(self) -> None: ...
+
+    def close(self) -> None: ...
 
 
 class CallObserver(Protocol):
@@ -111,7 +129,7 @@ async def place_call(
     agent: UserAgent,
     plan: CallPlan,
     *,
-    detector: AudioListener | None = None,
+    detector: CallDetector | None = None,
     observer: CallObserver | None = None,
     cancel: asyncio.Event | None = None,
 ) -> CallReport:
@@ -138,7 +156,7 @@ class _CallRun:
     """One call under way: hears the SIP call and the audio, and decides."""
 
     def __init__(
-        self, agent: UserAgent, plan: CallPlan, detector: AudioListener | None, observer: CallObserver
+        self, agent: UserAgent, plan: CallPlan, detector: CallDetector | None, observer: CallObserver
     ) -> None:
         self.report = CallReport(number=plan.number)
         self._agent = agent
@@ -207,6 +225,7 @@ class _CallRun:
         verdict = await self._listen(call)
         if verdict is not None and verdict.label == "MACHINE":
             self.report.result = CallResult.AMD
+            await self._stay_long_enough(call)
             return
         if self._plan.hold_s:
             await self._until(lambda: self._is_over(call), self._loop.time() + self._plan.hold_s)
@@ -220,8 +239,17 @@ class _CallRun:
             lambda: self._verdict is not None or self._is_over(call), self._loop.time() + VERDICT_DEADLINE_S
         )
         if self._verdict is None:
-            self._decide(self._detector.finish())
+            self._detector.finish()
+            await self._until(lambda: self._verdict is not None, self._loop.time() + LAST_WORD_S)
+        if self._verdict is None:
+            self._decide(NoWord())
         return self._verdict
+
+    async def _stay_long_enough(self, call: OutboundCall) -> None:
+        """Some regulators count very short calls as abuse: a machine's call is held up to a least length."""
+        if self._detector is not None and self.report.answered_monotonic is not None:
+            until = self.report.answered_monotonic + self._detector.shortest_machine_call_ms / 1000
+            await self._until(lambda: self._is_over(call), until)
 
     async def _transfer_call(self, call: OutboundCall, target: str) -> None:
         self._observer.on_transferring()
@@ -253,6 +281,8 @@ class _CallRun:
         self.report.answered_ms = self._elapsed_ms()
         self.report.answered_at = datetime.now(UTC)
         self.report.answered_monotonic = self._loop.time()
+        if self._detector is not None:
+            self._detector.begin(self._decide)
         self._observer.on_answered()
         self._changed.set()
 
@@ -266,13 +296,12 @@ class _CallRun:
 
     def _hear(self, frame: bytes | None) -> None:
         """Every 20 ms from the answer on, with or without audio."""
-        if self._detector is None or self._verdict is not None:
-            return
-        verdict = self._detector.feed(frame)
-        if verdict is not None:
-            self._decide(verdict)
+        if self._detector is not None and self._verdict is None:
+            self._detector.hear(frame)
 
     def _decide(self, verdict: Verdict) -> None:
+        if self._verdict is not None:
+            return
         self._verdict = verdict
         self.report.amd = AmdReport(str(verdict.label), verdict.cause, verdict.decision_ms)
         self._observer.on_verdict(verdict)
@@ -351,6 +380,8 @@ class _CallRun:
 
     def close(self) -> None:
         """Whatever happened: no call, no socket stays."""
+        if self._detector is not None:
+            self._detector.close()
         if self._call is not None:
             self._call.hang_up()
         if self._media is not None:

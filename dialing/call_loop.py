@@ -16,11 +16,11 @@ from typing import Any
 
 import uvloop
 
-from amd.detector import Detector
 from amd.profile import PROFILES
 from dialing.attempt import CallOrder
 from dialing.call import CallPlan, place_call
 from dialing.call_report import CallReport
+from dialing.detection import DetectedCall, Detection
 from leads.models import CallAttempt
 from telephony.sip.account import SipAccount
 from telephony.sip.user_agent import UserAgent
@@ -86,9 +86,10 @@ class ActiveCall:
 class CallLoop:
     """Owns the loop's thread, the user agent and the calls in it."""
 
-    def __init__(self) -> None:
+    def __init__(self, capacity: int) -> None:
         self.loop = uvloop.new_event_loop()
         self.agent = UserAgent()
+        self.detection = Detection(capacity)
         self.calls: dict[int, ActiveCall] = {}
         self._stopped_at: dict[int, float] = {}  # campaign -> when its stop was heard
         self._tasks: set[asyncio.Task[None]] = set()
@@ -99,7 +100,7 @@ class CallLoop:
     def start(self) -> None:
         """Starts the thread and the user agent. Raises what the user agent raises (no port to bind)."""
         self._thread.start()
-        self.call(self.agent.start()).result(timeout=10)
+        self.call(self._open()).result(timeout=10)
 
     def close(self) -> None:
         """Ends the user agent, the background tasks and the thread."""
@@ -109,6 +110,7 @@ class CallLoop:
             logger.warning("The user agent did not end in time.")
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(timeout=5)
+        self.detection.close()
 
     def call(self, work: Coroutine[Any, Any, Any]) -> Any:
         """Runs a coroutine in the loop; returns its concurrent future."""
@@ -162,7 +164,11 @@ class CallLoop:
         error: BaseException | None = None
         try:
             report = await place_call(
-                self.agent, _plan(call), detector=_detector(call.order), observer=call, cancel=call.cancel
+                self.agent,
+                _plan(call),
+                detector=self._detector(call.order),
+                observer=call,
+                cancel=call.cancel,
             )
         except asyncio.CancelledError as cancelled:
             error = cancelled
@@ -173,6 +179,13 @@ class CallLoop:
         finally:
             del self.calls[call.order.attempt]
             call.events.put(Ended(datetime.now(UTC), report, error))
+
+    def _detector(self, order: CallOrder) -> DetectedCall | None:
+        return None if order.amd_profile is None else self.detection.call(PROFILES[order.amd_profile.lower()])
+
+    async def _open(self) -> None:
+        await self.agent.start()
+        self.detection.start(self.agent.media)
 
     async def _wind_up(self) -> None:
         tasks = [task for task in self._tasks if task is not asyncio.current_task()]
@@ -195,7 +208,3 @@ def _plan(call: ActiveCall) -> CallPlan:
         transfer_to=call.order.pilot_number,
         max_call_s=LONGEST_CALL,
     )
-
-
-def _detector(order: CallOrder) -> Detector | None:
-    return None if order.amd_profile is None else Detector(PROFILES[order.amd_profile.lower()])

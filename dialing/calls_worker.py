@@ -46,7 +46,7 @@ class CallsWorker:
         self.name = name or f"{socket.gethostname()}:{os.getpid()}"
         self.records = Records("calls", threads=min(4, max(2, capacity)))
         self.ports = FreePorts()
-        self.calls = CallLoop()
+        self.calls = CallLoop(capacity)
         self.keeper = PortKeeper(self.name, capacity, self.calls.agent, self.records, self.ports)
         self._active: set[int] = set()  # attempts that this process renews
         self._lock = threading.Lock()

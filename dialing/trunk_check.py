@@ -7,7 +7,6 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from amd.detector import Detector
 from telephony.results import CallResult, map_result
 from telephony.sip.account import SipAccount, default_port
 from telephony.sip.call import EndedBy
@@ -17,6 +16,7 @@ from telephony.sip.user_agent import RegistrationFailed, UserAgent
 
 from .call import CallPlan, place_call
 from .call_report import CallReport
+from .detection import Detection
 
 EXIT_DONE, EXIT_NOT_REGISTERED = 0, 3
 AFTERCARE_S = 1.0  # the peer may repeat its last message: it is still answered
@@ -83,11 +83,14 @@ class TrunkCheckRun:
     def __init__(self, check: TrunkCheck) -> None:
         self._check = check
         self._agent = UserAgent()
+        self._detection = Detection(capacity=1) if check.amd else None
 
     async def call(self) -> tuple[CallReport, int]:
         """The report and the exit code: 0 for any outcome of the call, 3 when registering failed."""
         check = self._check
         await self._agent.start()
+        if self._detection is not None:
+            self._detection.start(self._agent.media)
         if check.register:
             started, began = datetime.now(UTC), time.monotonic()
             try:
@@ -100,13 +103,15 @@ class TrunkCheckRun:
         cancel = asyncio.Event()
         with contextlib.suppress(NotImplementedError, RuntimeError):
             asyncio.get_running_loop().add_signal_handler(signal.SIGINT, cancel.set)
-        detector = Detector() if check.amd else None
+        detector = self._detection.call() if self._detection is not None else None
         return await place_call(self._agent, check.plan, detector=detector, cancel=cancel), EXIT_DONE
 
     async def finish(self) -> None:
         """Answer what still comes for about a second, un-register, close."""
         await asyncio.sleep(AFTERCARE_S)
         await self._agent.stop()
+        if self._detection is not None:
+            self._detection.close()
 
 
 def _not_registered(check: TrunkCheck, failure: RegistrationFailed) -> CallReport:

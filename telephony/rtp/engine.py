@@ -69,10 +69,14 @@ class RtpSession:
 
 
 class RtpEngine:
-    """Opens sessions and ticks them; idle while there is none."""
+    """Opens sessions and ticks them; idle while there is none.
+
+    `after_tick` is called once a tick, when every session has handed out its frame.
+    """
 
     def __init__(self, host: str = "127.0.0.1") -> None:
         self.host = host
+        self.after_tick: Callable[[], None] | None = None
         self._sessions: dict[int, RtpSession] = {}
         self._epoll = select.epoll()
         self._timer: asyncio.TimerHandle | None = None
@@ -110,6 +114,8 @@ class RtpEngine:
         self._guarded(self._drain, loop.time())
         for session in list(self._sessions.values()):
             self._guarded(session.advance)
+        if self.after_tick is not None:
+            self._guarded(self.after_tick)
         self._next_tick += TICK_S
         behind = loop.time() - self._next_tick
         if behind > MAX_CATCH_UP_S:

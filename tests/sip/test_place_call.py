@@ -30,16 +30,26 @@ class Said:
 class ScriptedDetector:
     """Decides after so many frames, or only when it must."""
 
-    def __init__(self, label: str, after: int | None) -> None:
+    def __init__(self, label: str, after: int | None, shortest_machine_call_ms: int = 0) -> None:
         self.frames: list[bytes | None] = []
+        self.shortest_machine_call_ms = shortest_machine_call_ms
+        self.closed = False
         self._label, self._after = label, after
+        self._on_verdict: Callable[[Verdict], None] = lambda verdict: None
 
-    def feed(self, frame: bytes | None, /) -> Verdict | None:
+    def begin(self, on_verdict: Callable[[Verdict], None], /) -> None:
+        self._on_verdict = on_verdict
+
+    def hear(self, frame: bytes | None, /) -> None:
         self.frames.append(frame)
-        return Said(self._label) if self._after is not None and len(self.frames) >= self._after else None
+        if self._after is not None and len(self.frames) == self._after:
+            self._on_verdict(Said(self._label))
 
-    def finish(self) -> Verdict:
-        return Said(self._label)
+    def finish(self) -> None:
+        self._on_verdict(Said(self._label))
+
+    def close(self) -> None:
+        self.closed = True
 
 
 def dial(behaviour: Behaviour, check: Callable[[LoopbackPeer, CallReport], None], **options: Any) -> None:
@@ -205,6 +215,34 @@ def test_machine_is_hung_up_on() -> None:
         assert peer.methods[-1] == "BYE"
 
     dial(Behaviour(audio_frames=50), check, detector=detector, transfer_to="7000")
+
+
+def test_a_machines_call_lasts_as_long_as_the_profile_says() -> None:
+    detector = ScriptedDetector("MACHINE", 5, shortest_machine_call_ms=600)
+
+    def check(peer: LoopbackPeer, report: CallReport) -> None:
+        assert report.result is CallResult.AMD
+        assert report.duration_ms is not None
+        assert report.answered_ms is not None
+        assert 590 <= report.duration_ms - report.answered_ms < 1000
+        assert detector.closed
+
+    dial(Behaviour(audio_frames=50), check, detector=detector)
+
+
+def test_a_detector_that_never_answers_means_a_person(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Mute(ScriptedDetector):
+        def finish(self) -> None:
+            pass
+
+    monkeypatch.setattr("dialing.call.VERDICT_DEADLINE_S", 0.1)
+
+    def check(peer: LoopbackPeer, report: CallReport) -> None:
+        assert report.result is CallResult.SUCCESS
+        assert report.amd is not None
+        assert report.amd.verdict == "NOTSURE"
+
+    dial(Behaviour(), check, detector=Mute("MACHINE", None), transfer_to="7000")
 
 
 def test_detector_hears_time_pass_without_audio_and_gaps_as_none() -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from amd.detector import Detector
 from dialing.call import CallPlan, place_call
 from dialing.call_report import CallReport
+from dialing.detection import Detection
 from telephony.results import CallResult
 from telephony.sip.account import SipAccount
 from telephony.sip.call import EndedBy
@@ -49,17 +49,20 @@ def call(
 
     async def run() -> CallReport:
         agent = UserAgent()
+        detection = Detection(capacity=1)
         await agent.start("127.0.0.1")
+        detection.start(agent.media)
         try:
             if register:
                 await agent.register(account)
-            detector = Detector() if amd else None
+            detector = detection.call() if amd else None
             report = await place_call(agent, CallPlan(account, number, **plan), detector=detector)  # type: ignore[arg-type]
             assert agent.active_calls == 0
             assert agent.media.open_sessions == 0
             return report
         finally:
             await agent.stop()
+            detection.close()
 
     return asyncio.run(asyncio.wait_for(run(), 60))
 
