@@ -4,11 +4,15 @@ A viewset names its model and which `scope.Action` each of its actions is. The r
 403, `scope.visible` between an object and 404, and writes go through services with the user as actor.
 """
 
+import re
 from collections.abc import Mapping
+from datetime import time
 from typing import Any, ClassVar
 
+from django.db import models
 from django.db.models import Model, QuerySet
 from django_filters import rest_framework as filters
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import mixins, serializers, viewsets
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -96,7 +100,27 @@ class FilterSet(filters.FilterSet):  # type: ignore[misc]  # django-filter has n
     """Base of the filters of query parameters."""
 
 
+_HOURS = r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?$"
+
+
+@extend_schema_field({"type": "string", "pattern": _HOURS, "example": "08:00:00"})
+class LocalTimeField(serializers.TimeField):
+    """Wall-clock hours of the campaign's zone. One with an offset is refused: it would be dropped in silence.
+
+    (OpenAPI's format `time` is RFC 3339's, which has an offset.)
+    """
+
+    def to_internal_value(self, value: Any) -> time:
+        if not re.fullmatch(_HOURS, str(value)):
+            self.fail("invalid", format="hh:mm[:ss]")
+        return super().to_internal_value(value)
+
+
 class ModelSerializer(serializers.ModelSerializer[Any]):
     """Serializers of this API: shape and plain validation; the rules are in the services."""
 
     serializer_related_field = ScopedRelatedField
+    serializer_field_mapping = {
+        **serializers.ModelSerializer.serializer_field_mapping,
+        models.TimeField: LocalTimeField,
+    }

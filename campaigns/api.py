@@ -13,7 +13,15 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from accounts import scope
-from accounts.api_base import CRUD, CrudViewSet, FilterSet, ModelSerializer, ReadViewSet, changes
+from accounts.api_base import (
+    CRUD,
+    CrudViewSet,
+    FilterSet,
+    LocalTimeField,
+    ModelSerializer,
+    ReadViewSet,
+    changes,
+)
 from accounts.models import User
 from accounts.scope import Action
 from campaigns import selectors, services
@@ -163,11 +171,11 @@ class CampaignViewSet(CrudViewSet):
 
 
 class HoursSerializer(serializers.Serializer[Any]):
-    start_time = serializers.TimeField()
-    end_time = serializers.TimeField()
+    start_time = LocalTimeField()
+    end_time = LocalTimeField()
 
 
-class ScheduleSerializer(serializers.ModelSerializer[Schedule]):
+class ScheduleSerializer(ModelSerializer):
     """One day of a campaign, in the campaign's time zone. The day itself is set when the schedule is added."""
 
     class Meta:

@@ -104,7 +104,7 @@ def test_wrong_filters_never_break(master: Any, query: str) -> None:
         ("max_attempts", 101), ("max_attempts", "five"), ("retry_delay", 1441), ("retry_delay", 0), ("weekdays", []),
         ("weekdays", [0]), ("weekdays", [8]), ("weekdays", "1"), ("weekdays", [10**30]), ("weekdays", {"1": 1}),
         ("start_date", "2026-02-30"), ("start_date", "0001-01-01"), ("end_date", "9999-12-31"), ("end_date", 5),
-        ("end_date", "2020-01-01"), ("start_time", "25:00"), ("start_time", "18:00"), ("end_time", "07:59"),
+        ("end_date", "2020-01-01"), ("start_time", "25:00"), ("start_time", "08:00Z"), ("start_time", "18:00"), ("end_time", "07:59"),
         ("time_zone", "Mars/Base"), ("time_zone", "../etc/passwd"), ("time_zone", ""), ("pilot_number", "sip:x"),
         ("pilot_number", "1" * 33), ("type", "IVR"), ("type", "FAX"), ("default_country", "ZZZ"),
         ("default_country", "zz"), ("amd_enabled", "perhaps"), ("amd_profile", "SLOW"), ("ring_timeout", 4),
