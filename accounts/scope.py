@@ -66,6 +66,7 @@ RIGHTS: Mapping[str, Mapping[str, frozenset[Action]]] = {
     },
     "dnc.dncremoval": {Role.MASTER: _VIEW},
     "telephony.dialerport": {Role.MASTER: _EDIT},
+    "telephony.resultrule": {Role.MASTER: _EDIT},
     "telephony.contactcenter": {Role.MASTER: _EDIT},
     "telephony.queue": {
         Role.MASTER: _EDIT,

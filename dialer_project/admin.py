@@ -4,10 +4,32 @@ imports upwards (the floors of `pyproject.toml`)."""
 from django.contrib import admin
 from django.contrib.auth.models import Group
 
-from dialer_project.pages import attempts, campaigns, dnc, groups, leads, schedules, telephony, uploads, users
+from dialer_project.pages import (
+    attempts,
+    campaigns,
+    dnc,
+    groups,
+    leads,
+    results,
+    schedules,
+    telephony,
+    uploads,
+    users,
+)
 
 admin.site.unregister(
     Group
 )  # Django's own groups have no meaning here: rights follow from role and dialer groups
 
-__all__ = ["attempts", "campaigns", "dnc", "groups", "leads", "schedules", "telephony", "uploads", "users"]
+__all__ = [
+    "attempts",
+    "campaigns",
+    "dnc",
+    "groups",
+    "leads",
+    "results",
+    "schedules",
+    "telephony",
+    "uploads",
+    "users",
+]

@@ -62,6 +62,7 @@ _SIDEBAR: list[dict[str, Any]] = [
             _item(_("Dialer ports"), "settings_phone", "telephony.dialerport"),
             _item(_("Contact centres"), "support_agent", "telephony.contactcenter"),
             _item(_("Queues"), "queue", "telephony.queue"),
+            _item(_("Call results"), "rule", "telephony.resultrule"),
         ],
     },
 ]

@@ -22,6 +22,7 @@ from dialing.call import CallPlan, place_call
 from dialing.call_report import CallReport
 from dialing.detection import DetectedCall, Detection
 from leads.models import CallAttempt
+from telephony.results import DEFAULT_TABLE, ResultTable
 from telephony.sip.account import SipAccount
 from telephony.sip.user_agent import UserAgent
 
@@ -90,6 +91,7 @@ class CallLoop:
         self.loop = uvloop.new_event_loop()
         self.agent = UserAgent()
         self.detection = Detection(capacity)
+        self.results: ResultTable = DEFAULT_TABLE
         self.calls: dict[int, ActiveCall] = {}
         self._stopped_at: dict[int, float] = {}  # campaign -> when its stop was heard
         self._tasks: set[asyncio.Task[None]] = set()
@@ -165,7 +167,7 @@ class CallLoop:
         try:
             report = await place_call(
                 self.agent,
-                _plan(call),
+                _plan(call, self.results),
                 detector=self._detector(call.order),
                 observer=call,
                 cancel=call.cancel,
@@ -200,11 +202,12 @@ class CallLoop:
         self.loop.close()
 
 
-def _plan(call: ActiveCall) -> CallPlan:
+def _plan(call: ActiveCall, results: ResultTable) -> CallPlan:
     return CallPlan(
         account=call.account,
         number=call.order.number,
         ring_timeout_s=call.order.ring_timeout,
         transfer_to=call.order.pilot_number,
         max_call_s=LONGEST_CALL,
+        results=results,
     )

@@ -5,6 +5,7 @@ call to the loop and waits for its events. Ports and attempts are held by leases
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import socket
@@ -26,6 +27,7 @@ from dialing.free_ports import FreePorts
 from dialing.port_keeper import PortKeeper
 from dialing.records import Records, one_line
 from leads.models import CallAttempt, LeadStatus
+from telephony import result_table
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +37,8 @@ RENEW_EVERY = 5.0
 """Seconds between renewals of the leases of attempts (`attempts.LEASE`)."""
 LOOK_EVERY = 1.0
 """Seconds between looks whether a campaign with ringing calls was stopped, should an announcement be lost (I6)."""
+READ_RESULTS_EVERY = 5.0
+"""Seconds between looks at the result table, which a Master may change."""
 PATIENCE = timedelta(seconds=30)
 """How long answered calls may go on after the worker was told to end."""
 
@@ -59,6 +63,7 @@ class CallsWorker:
             listen(f"dialer calls {self.name}", self._on_announcement),
             self._renew(),
             self._look_for_stops(),
+            self._read_results(),
         ):
             self.calls.loop.call_soon_threadsafe(self.calls.spawn, work)
         logger.info("Calls worker %s is up.", self.name)
@@ -133,6 +138,12 @@ class CallsWorker:
                 continue  # the renewal complains, and cancels when it lasts
             for campaign in ringing - started:
                 self._cancelled(self.calls.campaign_stopped(campaign))
+
+    async def _read_results(self) -> None:
+        while True:
+            with contextlib.suppress(OperationalError, InterfaceError):  # the last known table holds
+                self.calls.results = await asyncio.wrap_future(self.records.submit(result_table.current))
+            await asyncio.sleep(READ_RESULTS_EVERY)
 
     async def _renew(self) -> None:
         """Renews the leases of all attempts in one UPDATE. When it can't for too long, they are not ours any more:

@@ -1,4 +1,4 @@
-"""What a Master sets up: dialer ports, contact centres and queues. `actor` None is the operator at the shell."""
+"""What a Master sets up: dialer ports, contact centres, queues, the result table. No `actor`: the shell."""
 
 from typing import Any, TypeVar
 
@@ -9,9 +9,9 @@ from django.utils.translation import gettext as _
 from accounts import scope
 from accounts.models import User
 from accounts.scope import Action
-from telephony.models import ContactCenter, DialerPort, Queue
+from telephony.models import ContactCenter, DialerPort, Queue, ResultRule
 
-M = TypeVar("M", DialerPort, ContactCenter, Queue)
+M = TypeVar("M", DialerPort, ContactCenter, Queue, ResultRule)
 
 
 @transaction.atomic
@@ -31,7 +31,7 @@ def save(actor: User | None, row: M, **fields: Any) -> M:
 
 
 @transaction.atomic
-def delete(actor: User | None, row: DialerPort | ContactCenter | Queue) -> None:
+def delete(actor: User | None, row: DialerPort | ContactCenter | Queue | ResultRule) -> None:
     """Deletes what nothing uses: else ProtectedError, or ValidationError for a port in a call."""
     if actor is not None:
         scope.require(actor, Action.DELETE, row)

@@ -4,6 +4,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from telephony.results import CallResult
+
 
 class ContactCenter(models.Model):
     """A system whose queues take the answered calls, watched through a connector."""
@@ -107,3 +109,49 @@ class DialerPort(models.Model):
 
     def __str__(self) -> str:
         return f"{self.extension}@{self.registrar_host}"
+
+
+class ResultRule(models.Model):
+    """One row of the table that makes a result of a rejected call (SPEC 6); a Master may change it.
+
+    Without a Q.850 cause it holds for every cause that has no row of its own, and for none.
+    """
+
+    class Result(models.TextChoices):
+        FAILED = CallResult.FAILED.value, _("Failed")
+        BUSY = CallResult.BUSY.value, _("Busy")
+        REFUSED = CallResult.REFUSED.value, _("Refused")
+        SERVICE_TEMPORARY_UNAVAILABLE = (
+            CallResult.SERVICE_TEMPORARY_UNAVAILABLE.value,
+            _("Service unavailable"),
+        )
+        UNKNOWN = CallResult.UNKNOWN.value, _("Unknown")
+
+    sip_code = models.PositiveSmallIntegerField(
+        _("SIP code"), validators=[MinValueValidator(300), MaxValueValidator(699)]
+    )
+    q850_cause = models.PositiveSmallIntegerField(
+        _("Q.850 cause"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(127)],
+        help_text=_("Empty: every cause that has no row of its own."),
+    )
+    result = models.CharField(_("result"), max_length=40, choices=Result)
+
+    class Meta:
+        verbose_name = _("call result rule")
+        verbose_name_plural = _("call result rules")
+        ordering = ["sip_code", models.F("q850_cause").asc(nulls_first=True)]
+        constraints = [
+            models.UniqueConstraint(fields=["sip_code", "q850_cause"], name="result_rule_once"),
+            models.UniqueConstraint(
+                fields=["sip_code"],
+                condition=models.Q(q850_cause=None),
+                name="result_rule_once_without_cause",
+                violation_error_message=_("There is a rule for this SIP code without a cause already."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"SIP {self.sip_code}" + (f", Q.850 {self.q850_cause}" if self.q850_cause else "")

@@ -13,7 +13,7 @@ from campaigns.models import Campaign, Schedule
 from dnc.models import DncNumber, DncRemoval, DncService
 from groups.models import DialerGroup
 from leads.models import CallAttempt, Lead, LeadStatus, LeadUpload
-from telephony.models import ContactCenter, DialerPort, Queue
+from telephony.models import ContactCenter, DialerPort, Queue, ResultRule
 from tests import factories as make
 
 SECRET = "Zebra"
@@ -52,7 +52,9 @@ def make_world() -> World:
     number = DncNumber.objects.create(number=554181021119, reason="asked")
     removal = DncRemoval.objects.create(number=554181021118, reason="typed wrong")
     service = DncService.objects.create(name="National list", url="https://dnc.example.org")
-    shared: list[Model] = [make.make_port(), center, queue, number, removal, service, make.embedded_dnc()]
+    rule = ResultRule.objects.create(sip_code=699, result=LeadStatus.BUSY)
+    dnc = [number, removal, service, make.embedded_dnc()]
+    shared: list[Model] = [make.make_port(), center, queue, rule, *dnc]
     return World(_side("Ours", queue), _side(SECRET, queue), shared)
 
 
@@ -89,5 +91,5 @@ def signed_in(user: User, **options: Any) -> Client:
 
 MODELS: list[type[Model]] = [
     User, DialerGroup, Campaign, Schedule, Lead, LeadUpload, CallAttempt,
-    DncNumber, DncRemoval, DncService, DialerPort, ContactCenter, Queue,
+    DncNumber, DncRemoval, DncService, DialerPort, ContactCenter, Queue, ResultRule,
 ]  # fmt: skip

@@ -1,0 +1,33 @@
+"""The result table of this installation: what calls are mapped by, and the way back to the defaults (SPEC 6)."""
+
+from django.db import transaction
+
+from accounts import scope
+from accounts.models import User
+from accounts.scope import Action
+from telephony.models import ResultRule
+from telephony.results import DEFAULT_TABLE, CallResult, ResultTable
+
+
+def current() -> ResultTable:
+    """The table as it is now. One without a row would make every call UNKNOWN: then the defaults hold."""
+    rows = ResultRule.objects.values_list("sip_code", "q850_cause", "result")
+    return {(code, cause): CallResult(result) for code, cause, result in rows} or DEFAULT_TABLE
+
+
+@transaction.atomic
+def restore_defaults(actor: User | None) -> None:
+    """The table as it was installed; `actor` None is the operator at the shell."""
+    if actor is not None:
+        scope.require(actor, Action.DELETE, ResultRule)
+        scope.require(actor, Action.ADD, ResultRule)
+    ResultRule.objects.all().delete()
+    ResultRule.objects.bulk_create(default_rules())
+
+
+def default_rules() -> list[ResultRule]:
+    """Unsaved rows of the defaults."""
+    return [
+        ResultRule(sip_code=code, q850_cause=cause, result=result.value)
+        for (code, cause), result in DEFAULT_TABLE.items()
+    ]
