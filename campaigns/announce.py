@@ -15,8 +15,8 @@ CHANNEL = "dialer"
 def announce(event: str, **fields: Any) -> None:
     """Notifies `{"event": event, **fields}` to every listener, on commit.
 
-    Events: `campaign` (campaign, state), `schedule` (campaign), `attempt` (attempt, campaign, queue, state),
-    `leads` (campaign).
+    Events: `campaign` (campaign, state), `schedule` (campaign), `leads` (campaign), `ports` (no fields),
+    `attempt` (attempt, campaign, queue, state, result, at: seconds since 1970).
     """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, json.dumps({"event": event, **fields})])
