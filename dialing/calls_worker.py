@@ -21,13 +21,14 @@ from campaigns.models import Campaign
 from dialing import attempt as attempts
 from dialing import ports
 from dialing.announcements import listen
-from dialing.attempt import CallOrder, Outcome
-from dialing.call_loop import CallLoop, Ended, Progress
+from dialing.attempt import Outcome
+from dialing.call_loop import CallEvents, CallLoop, Ended, Progress
 from dialing.free_ports import FreePorts
 from dialing.port_keeper import PortKeeper
 from dialing.records import Records, one_line
 from leads.models import CallAttempt, LeadStatus
 from telephony import result_table
+from telephony.sip.account import SipAccount
 
 logger = logging.getLogger(__name__)
 
@@ -85,31 +86,37 @@ class CallsWorker:
             self.ports.give_back(port)
 
     def _carry_out(self, attempt_id: int, port: int) -> None:
-        checked_at = time.monotonic()
         try:
             # not `insist`: a start that may have been committed is never repeated, recovery ends it
-            order = self.records.run(attempts.start, attempt_id, self.name, port)
+            events = self.records.run(self._begin, attempt_id, port, self.keeper.account(port))
         except (OperationalError, InterfaceError) as error:
             logger.warning("Attempt %d was not started: %s", attempt_id, one_line(error))
             return
-        if order is None:
+        if events is None:
             return
-        with self._lock:
-            self._active.add(attempt_id)
         try:
-            self._wait(order, port, checked_at)
+            self._wait(attempt_id, events)
         finally:
             with self._lock:
                 self._active.discard(attempt_id)
 
-    def _wait(self, order: CallOrder, port: int, checked_at: float) -> None:
-        events = self.calls.begin(order, self.keeper.account(port), checked_at)
+    def _begin(self, attempt_id: int, port: int, account: SipAccount) -> CallEvents | None:
+        """In a database thread, which hands the call to the loop itself: one thread less before the INVITE."""
+        checked_at = time.monotonic()
+        order = attempts.start(attempt_id, self.name, port)
+        if order is None:
+            return None
+        with self._lock:
+            self._active.add(attempt_id)
+        return self.calls.begin(order, account, checked_at)
+
+    def _wait(self, attempt_id: int, events: CallEvents) -> None:
         while True:
             event = events.get()
             if isinstance(event, Ended):
-                self.records.insist(attempts.finish, order.attempt, outcome(event))
+                self.records.insist(attempts.finish, attempt_id, outcome(event))
                 return
-            self._record_progress(order.attempt, event)
+            self._record_progress(attempt_id, event)
 
     def _record_progress(self, attempt_id: int, event: Progress) -> None:
         try:

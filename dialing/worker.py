@@ -5,7 +5,9 @@ A Celery worker that does not consume `calls` never imports the SIP user agent.
 
 from typing import TYPE_CHECKING, Any
 
-from celery.signals import worker_init, worker_shutdown, worker_shutting_down
+from celery.signals import worker_init, worker_ready, worker_shutdown, worker_shutting_down
+
+from dialing.promptness import be_prompt
 
 if TYPE_CHECKING:
     from dialing.calls_worker import CallsWorker
@@ -33,6 +35,12 @@ def _on_worker_init(sender: Any = None, **_kwargs: Any) -> None:
 
         _worker = CallsWorker(capacity=sender.concurrency)
         _worker.start()
+
+
+@worker_ready.connect
+def _on_worker_ready(**_kwargs: Any) -> None:
+    if _worker is not None:
+        be_prompt()
 
 
 @worker_shutting_down.connect

@@ -183,17 +183,24 @@ class Engine:
     async def _place(self, campaign: int, queue: int, calls: int) -> None:
         claimed: list[int] = []
         try:
-            claimed = await self._in_thread(claim_leads, campaign, calls, timezone.now())
+            claimed = await self._in_thread(self._claim_and_publish, campaign, calls)
         except (OperationalError, InterfaceError) as error:
             logger.warning("No lead could be claimed: %s", one_line(error))
         except Exception:
             logger.exception("Claiming leads of campaign %d failed.", campaign)
         finally:
             self._pacer.claimed(campaign, queue, calls, claimed, time.monotonic())
-        if claimed:
-            await self._quietly(self._publisher.publish, claimed)
         if len(claimed) < calls:
             self._pace()  # another campaign of the queue may have leads
+
+    def _claim_and_publish(self, campaign: int, calls: int) -> list[int]:
+        """In one turn of a database thread: the claim is committed when the first message leaves (I2)."""
+        claimed = claim_leads(campaign, calls, timezone.now())
+        try:
+            self._publisher.publish(claimed)
+        except (OperationalError, InterfaceError):
+            logger.debug("A withdrawal was lost while the database was away.", exc_info=True)
+        return claimed
 
     # --- tasks and threads ---------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand
 from dialing.engine.leader import lead
 from dialing.engine.loop import Engine
 from dialing.engine.publisher import Publisher
+from dialing.promptness import be_prompt
 from dialing.records import Records
 
 
@@ -27,6 +28,7 @@ class Command(BaseCommand):
 async def _run(records: Records) -> None:
     """Until SIGTERM or SIGINT; then the leader's lock is free within a second."""
     publisher = Publisher()
+    be_prompt()
     task = asyncio.create_task(lead(lambda: Engine(records, publisher).run()))
     loop = asyncio.get_running_loop()
     for signal_number in (signal.SIGTERM, signal.SIGINT):
