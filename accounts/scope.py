@@ -53,6 +53,9 @@ RIGHTS: Mapping[str, Mapping[str, frozenset[Action]]] = {
     "leads.lead": {Role.CAMPAIGN_ADMINISTRATOR: _EDIT},
     "leads.leadupload": {Role.CAMPAIGN_ADMINISTRATOR: frozenset({Action.VIEW, Action.ADD})},
     "leads.callattempt": {Role.CAMPAIGN_ADMINISTRATOR: _VIEW},
+    "leads.amdevidence": {Role.CAMPAIGN_ADMINISTRATOR: _VIEW},
+    "leads.amdlabel": {Role.CAMPAIGN_ADMINISTRATOR: _EDIT, Role.CAMPAIGN_SUPERVISOR: _VIEW},
+    "leads.evidencepolicy": {Role.MASTER: frozenset({Action.VIEW, Action.CHANGE})},
     "dnc.dncservice": {
         Role.MASTER: _EDIT,
         Role.MANAGER: _VIEW,

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from amd.engine import Engine
-from amd.g711 import FRAME_BYTES, SAMPLE_RATE, ulaw_from_alaw, ulaw_from_linear
+from amd.g711 import FRAME_BYTES, SAMPLE_RATE, ULAW_VALUES, ulaw_from_alaw, ulaw_from_linear
 from amd.profile import BALANCED, Profile
 from amd.verdict import Verdict
 
@@ -57,6 +57,14 @@ def ulaw_from_wav(data: bytes) -> bytes:
                 raise UnreadableError("has sound before its format")
             return _to_ulaw(described, body)
     raise UnreadableError("has no sound in it")
+
+
+def wav_from_ulaw(sound: bytes) -> bytes:
+    """A WAV file, 8 kHz mono in 16 bit PCM, which every browser and program plays."""
+    body = ULAW_VALUES[np.frombuffer(sound, np.uint8)].astype("<i2").tobytes()
+    form = struct.pack("<HHIIHH", _PCM, 1, SAMPLE_RATE, 2 * SAMPLE_RATE, 2, 16)
+    head = struct.pack("<4sI4s4sI", b"RIFF", 36 + len(body), b"WAVE", b"fmt ", len(form))
+    return head + form + struct.pack("<4sI", b"data", len(body)) + body
 
 
 def _format(body: bytes) -> int:

@@ -23,9 +23,13 @@ class DialerAdminSite(UnfoldAdminSite):  # type: ignore[misc]
     site_url = None
 
     def extra_urls(self) -> list[Any]:
-        from dialer_project.pages import live
+        from dialer_project.pages import detection, live
 
-        return [path("live/", self.admin_view(live.live_figures), name="live")]
+        return [
+            path("live/", self.admin_view(live.live_figures), name="live"),
+            path("detection/", self.admin_view(detection.accuracy_page), name="detection"),
+            path("detection/export/", self.admin_view(detection.export), name="detection_export"),
+        ]
 
     @property
     def urls(self) -> Any:

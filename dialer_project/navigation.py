@@ -39,6 +39,12 @@ _SIDEBAR: list[dict[str, Any]] = [
             _item(_("Leads"), "contacts", "leads.lead"),
             _item(_("Lead uploads"), "upload_file", "leads.leadupload"),
             _item(_("Call attempts"), "call", "leads.callattempt"),
+            {
+                "title": _("Detection accuracy"),
+                "icon": "fact_check",
+                "link": reverse_lazy("admin:detection"),
+                "permission": _seen("leads.amdlabel"),
+            },
         ],
     },
     {
@@ -63,6 +69,7 @@ _SIDEBAR: list[dict[str, Any]] = [
             _item(_("Contact centres"), "support_agent", "telephony.contactcenter"),
             _item(_("Queues"), "queue", "telephony.queue"),
             _item(_("Call results"), "rule", "telephony.resultrule"),
+            _item(_("Evidence of detections"), "graphic_eq", "leads.evidencepolicy"),
         ],
     },
 ]
@@ -79,7 +86,10 @@ UNFOLD: dict[str, Any] = {
     "SHOW_VIEW_ON_SITE": False,
     "SHOW_LANGUAGES": True,
     "DASHBOARD_CALLBACK": "dialer_project.pages.dashboard.dashboard",
-    "STYLES": [lambda request: static("dialer/dialer.css")],
+    "STYLES": [
+        lambda request: static("dialer/dialer.css"),
+        lambda request: static("dialer/evidence.css"),
+    ],
     "SCRIPTS": [lambda request: static("dialer/dialer.js")],
     "ACCOUNT": {"navigation": "dialer_project.navigation.account_links"},
     "SIDEBAR": {"show_search": False, "show_all_applications": False, "navigation": _SIDEBAR},

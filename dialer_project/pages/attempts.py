@@ -3,19 +3,26 @@
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
 
+from accounts import scope
+from accounts.scope import Action
+from amd.files import wav_from_ulaw
 from dialer_project.admin_base import ScopedModelAdmin
 from dialer_project.pages.campaign_bar import CampaignBarOnList, campaign_bar, chosen_campaign
-from dialer_project.pages.filters import CampaignFilter
+from dialer_project.pages.evidence import evidence_card
+from dialer_project.pages.filters import CampaignFilter, LabelFilter, VerdictFilter
 from dialer_project.pages.leads import amd_words, network_words, result_mark
 from dialer_project.times import in_zone
-from leads.models import CallAttempt
+from leads import evidence
+from leads.models import AmdEvidence, AmdLabel, CallAttempt
 
 
 @admin.register(CallAttempt)
@@ -31,13 +38,13 @@ class CallAttemptAdmin(CampaignBarOnList, ScopedModelAdmin):
         "network",
         "reason",
     ]
-    list_filter = ["result", "state", ("campaign", CampaignFilter)]
+    list_filter = ["result", "state", ("campaign", CampaignFilter), VerdictFilter, LabelFilter]
     list_filter_sheet = True
     list_per_page = 25
     search_fields = ["lead_name", "phone_number"]
     search_help_text = gettext_lazy("Name or number")
     ordering = ["-claimed_at", "-id"]
-    change_form_outer_before_template = "dialer/campaign_bar.html"
+    change_form_outer_before_template = "dialer/evidence.html"
     readonly_fields = ["began", "answered", "transferred", "ended", "result_now", "network", "amd"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CallAttempt]:
@@ -90,7 +97,42 @@ class CallAttemptAdmin(CampaignBarOnList, ScopedModelAdmin):
         attempt = context.get("original")
         if attempt is not None and attempt.campaign is not None:
             context["campaign_bar"] = campaign_bar(request, attempt.campaign, "attempts")
+        if attempt is not None and scope.may(request.user, Action.VIEW, AmdEvidence):
+            card = context["evidence"] = evidence_card(attempt)
+            context["may_label"] = scope.may(request.user, Action.CHANGE, AmdLabel)
+            if card and card["label"]:
+                context["labelled_at"] = in_zone(card["label"].labelled_at, _zone(attempt))
         return super().render_change_form(request, context, *args, **kwargs)
+
+    # --- further pages --------------------------------------------------------------------------------
+    def pages(self) -> list[Any]:
+        return [
+            ("<int:pk>/sound/", "sound", self.sound_view),
+            ("<int:pk>/label/", "label", require_POST(self.label_view)),
+        ]
+
+    def sound_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """What was heard until the decision, as a WAV file."""
+        attempt = self.scoped(request, pk)
+        scope.require(request.user, Action.VIEW, AmdEvidence)
+        kept = AmdEvidence.objects.filter(attempt=attempt, sound__isnull=False).first()
+        if kept is None or kept.sound is None:
+            raise Http404
+        headers = {
+            "Content-Disposition": f'inline; filename="attempt-{attempt.pk}.wav"',
+            "Cache-Control": "private, no-store",
+        }
+        return HttpResponse(wav_from_ulaw(bytes(kept.sound)), content_type="audio/wav", headers=headers)
+
+    def label_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        attempt = self.scoped(request, pk)
+        try:
+            evidence.label(request.user, attempt, request.POST.get("heard", ""))  # type: ignore[arg-type]
+        except ValidationError as refusal:
+            self.tell(request, refusal)
+        else:
+            messages.success(request, _("Thank you: the label counts in the accuracy of the detection."))
+        return HttpResponseRedirect(self.url("change", attempt.pk))
 
 
 def _zone(attempt: CallAttempt) -> ZoneInfo:

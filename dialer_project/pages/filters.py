@@ -48,6 +48,41 @@ class CampaignQueueFilter(RelatedFieldListFilter):
         return _named(queues)
 
 
+class VerdictFilter(SimpleListFilter):
+    """Calls by what the detector said."""
+
+    title = _("machine detection")
+    parameter_name = "verdict"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("HUMAN", _("Person")), ("MACHINE", _("Machine")), ("NOTSURE", _("Not sure"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        known = self.value() in {"HUMAN", "MACHINE", "NOTSURE"}
+        return queryset.filter(amd_verdict=self.value()) if known else queryset
+
+
+class LabelFilter(SimpleListFilter):
+    """Analysed calls that somebody has listened to, or that wait for it."""
+
+    title = _("label")
+    parameter_name = "label"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [
+            ("HUMAN", _("Was a person")),
+            ("MACHINE", _("Was a machine")),
+            ("none", _("Sound kept, no label yet")),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() in {"HUMAN", "MACHINE"}:
+            return queryset.filter(amd_label__heard=self.value())
+        if self.value() == "none":
+            return queryset.filter(amd_evidence__sound__isnull=False, amd_label=None)
+        return queryset
+
+
 class NotYetDoneFilter(SimpleListFilter):
     """Leads not yet done, unless asked otherwise (G 6.4)."""
 

@@ -69,8 +69,8 @@ def test_the_language_can_be_switched_while_signed_in() -> None:
     [
         (
             Role.MASTER,
-            ["/accounts/user/", "/telephony/dialerport/", "/dnc/dncremoval/"],
-            ["/campaigns/", "/leads/"],
+            ["/accounts/user/", "/telephony/dialerport/", "/dnc/dncremoval/", "/leads/evidencepolicy/"],
+            ["/campaigns/", "/leads/lead", "/leads/callattempt/", "/detection/"],
         ),
         (
             Role.MANAGER,
@@ -80,7 +80,7 @@ def test_the_language_can_be_switched_while_signed_in() -> None:
         (Role.CAMPAIGN_ADMINISTRATOR, ["/campaigns/campaign/", "/leads/lead/"], ["/accounts/", "/groups/"]),
         (
             Role.CAMPAIGN_SUPERVISOR,
-            ["/campaigns/campaign/", "/campaigns/schedule/"],
+            ["/campaigns/campaign/", "/campaigns/schedule/", "/detection/"],
             ["/leads/", "/accounts/"],
         ),
     ],
