@@ -1,7 +1,7 @@
 """How careful the detection is: the parameters of one campaign."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from amd.verdict import Label
@@ -83,3 +83,21 @@ OFF = Profile(name="off", enabled=False)
 
 PROFILES: Mapping[str, Profile] = MappingProxyType({p.name: p for p in (PROTECT_PEOPLE, BALANCED, FAST, OFF)})
 """The named profiles that a campaign can choose."""
+
+
+def tailored(
+    profile: Profile,
+    *,
+    silence_is: Label = Label.HUMAN,
+    longest_analysis_ms: int | None = None,
+    shortest_machine_call_ms: int = 0,
+) -> Profile:
+    """`profile` with what a campaign sets by itself. A silent call is decided before the analysis ends."""
+    longest = longest_analysis_ms or profile.longest_analysis_ms
+    return replace(
+        profile,
+        silence_at_pickup_is=silence_is,
+        silence_at_pickup_ms=min(profile.silence_at_pickup_ms, longest),
+        longest_analysis_ms=longest,
+        shortest_machine_call_ms=shortest_machine_call_ms,
+    )

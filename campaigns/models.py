@@ -31,6 +31,10 @@ class Campaign(models.Model):
         BALANCED = "BALANCED", _("Balanced")
         FAST = "FAST", _("Fast")
 
+    class AmdSilence(models.TextChoices):
+        HUMAN = "HUMAN", _("Person")
+        MACHINE = "MACHINE", _("Machine")
+
     name = models.CharField(_("name"), max_length=200, unique=True)
     description = models.TextField(_("description"), blank=True)
     group = models.ForeignKey(
@@ -60,6 +64,24 @@ class Campaign(models.Model):
     amd_enabled = models.BooleanField(_("answering machine detection"), default=True)
     amd_profile = models.CharField(
         _("detection profile"), max_length=20, choices=AmdProfile, default=AmdProfile.BALANCED
+    )
+    amd_silence_is = models.CharField(
+        _("silence at pick-up counts as"), max_length=8, choices=AmdSilence, default=AmdSilence.HUMAN
+    )
+    amd_longest_analysis = models.PositiveSmallIntegerField(
+        _("longest analysis (milliseconds)"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(2000), MaxValueValidator(5800)],
+        help_text=_("2000 to 5800; empty: as the profile says. Then the call is passed on as not sure."),
+    )
+    amd_shortest_call = models.PositiveSmallIntegerField(
+        _("shortest call with a machine (seconds)"),
+        default=0,
+        validators=[MaxValueValidator(30)],
+        help_text=_(
+            "0 to 30, from the answer on; where very short calls count as abuse, as in Brazil. 0: none."
+        ),
     )
     dnc_service = models.ForeignKey(
         "dnc.DncService",
@@ -100,6 +122,10 @@ class Campaign(models.Model):
                 condition=Q(retry_delay__range=(1, 1440)), name="campaign_retry_1_to_1440"
             ),
             models.CheckConstraint(condition=Q(weekdays__len__gt=0), name="campaign_has_a_weekday"),
+            models.CheckConstraint(
+                condition=Q(amd_longest_analysis=None) | Q(amd_longest_analysis__range=(2000, 5800)),
+                name="campaign_analysis_2000_to_5800",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -16,11 +16,12 @@ from typing import Any
 
 import uvloop
 
-from amd.profile import PROFILES
+from amd.profile import PROFILES, Profile, tailored
+from amd.verdict import Label
 from dialing.attempt import CallOrder
 from dialing.call import CallPlan, place_call
 from dialing.call_report import CallReport
-from dialing.detection import DetectedCall, Detection
+from dialing.detection import DetectedCall, Detection, Heard
 from leads.models import CallAttempt
 from telephony.results import DEFAULT_TABLE, ResultTable
 from telephony.sip.account import SipAccount
@@ -47,6 +48,8 @@ class Ended:
     at: datetime
     report: CallReport | None
     error: BaseException | None = None
+    heard: Heard | None = None
+    """Of an analysed call: what the detector heard."""
 
 
 CallEvents = queue.SimpleQueue[Progress | Ended]
@@ -164,11 +167,12 @@ class CallLoop:
     async def _place(self, call: ActiveCall) -> None:
         report: CallReport | None = None
         error: BaseException | None = None
+        detector = self._detector(call.order)
         try:
             report = await place_call(
                 self.agent,
                 _plan(call, self.results),
-                detector=self._detector(call.order),
+                detector=detector,
                 observer=call,
                 cancel=call.cancel,
             )
@@ -180,10 +184,11 @@ class CallLoop:
             error = fault
         finally:
             del self.calls[call.order.attempt]
-            call.events.put(Ended(datetime.now(UTC), report, error))
+            heard = detector.heard() if detector is not None else None
+            call.events.put(Ended(datetime.now(UTC), report, error, heard))
 
     def _detector(self, order: CallOrder) -> DetectedCall | None:
-        return None if order.amd_profile is None else self.detection.call(PROFILES[order.amd_profile.lower()])
+        return None if order.amd_profile is None else self.detection.call(_profile(order, order.amd_profile))
 
     async def _open(self) -> None:
         await self.agent.start()
@@ -200,6 +205,15 @@ class CallLoop:
         asyncio.set_event_loop(self.loop)
         self.loop.run_forever()
         self.loop.close()
+
+
+def _profile(order: CallOrder, name: str) -> Profile:
+    return tailored(
+        PROFILES[name.lower()],
+        silence_is=Label(order.amd_silence_is),
+        longest_analysis_ms=order.amd_longest_analysis,
+        shortest_machine_call_ms=order.amd_shortest_call * 1000,
+    )
 
 
 def _plan(call: ActiveCall, results: ResultTable) -> CallPlan:

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from amd.engine import Engine, EngineFullError
+from amd.evidence import Evidence
+from amd.g711 import SILENCE
 from amd.profile import BALANCED, Profile
 from amd.verdict import Label, Verdict
 from telephony.rtp.engine import RtpEngine
@@ -38,6 +40,14 @@ class _Batch:
     tick: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a verdict stands on, and the mu-law sound from the answer until then."""
+
+    evidence: Evidence
+    sound: bytes
+
+
 class DetectedCall:
     """One call's place in the detection (`dialing.call.CallDetector`); all methods are called in the loop."""
 
@@ -45,6 +55,9 @@ class DetectedCall:
         self.profile = profile
         self._detection = detection
         self._on_verdict: Callable[[Verdict], None] | None = None
+        self._frames: list[bytes] = []
+        self.evidence: Evidence | None = None
+        """Set by the detection's thread, before the verdict comes back."""
 
     @property
     def shortest_machine_call_ms(self) -> int:
@@ -56,6 +69,7 @@ class DetectedCall:
 
     def hear(self, frame: bytes | None) -> None:
         if self._on_verdict is not None:
+            self._frames.append(frame or SILENCE)
             self._detection.note(_What.HEAR, self, frame)
 
     def finish(self) -> None:
@@ -68,6 +82,10 @@ class DetectedCall:
             self._on_verdict = None
             self._detection.note(_What.CLOSE, self)
             self._detection.send(tick=False)
+
+    def heard(self) -> Heard | None:
+        """What is to be kept of the call, once it is decided."""
+        return None if self.evidence is None else Heard(self.evidence, b"".join(self._frames))
 
     def decided(self, verdict: Verdict) -> None:
         """The engine's verdict, back in the loop; the first one counts."""
@@ -166,6 +184,7 @@ class Detection:
 
     def _conclude(self, slot: int, verdict: Verdict) -> None:
         call = self._calls[slot]
+        call.evidence = self._engine.evidence(slot)
         self._forget(slot)
         self._tell(call, verdict)
 

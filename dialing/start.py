@@ -40,11 +40,13 @@ WITH moved AS (
                         WHERE n.number = CASE WHEN a.phone_number ~ '^[0-9]{1,18}$'
                                               THEN a.phone_number::bigint END)))
     RETURNING a.id, a.lead_id, a.phone_number,
-              c.id AS campaign, c.pilot_number, c.ring_timeout, c.amd_enabled, c.amd_profile
+              c.id AS campaign, c.pilot_number, c.ring_timeout, c.amd_enabled, c.amd_profile,
+              c.amd_silence_is, c.amd_longest_analysis, c.amd_shortest_call
 ), counted AS (
     UPDATE leads_lead l SET attempts = l.attempts + 1 FROM moved WHERE l.id = moved.lead_id
 )
-SELECT id, campaign, phone_number, pilot_number, ring_timeout, CASE WHEN amd_enabled THEN amd_profile END
+SELECT id, campaign, phone_number, pilot_number, ring_timeout, CASE WHEN amd_enabled THEN amd_profile END,
+       amd_silence_is, amd_longest_analysis, amd_shortest_call
   FROM moved
 """
 
@@ -61,6 +63,11 @@ class CallOrder:
     """Seconds."""
     amd_profile: str | None
     """Name of a `Campaign.AmdProfile`; None when detection is off."""
+    amd_silence_is: str = "HUMAN"
+    amd_longest_analysis: int | None = None
+    """Milliseconds; None: the profile's own."""
+    amd_shortest_call: int = 0
+    """Seconds."""
 
 
 def to_dialing(

@@ -105,6 +105,9 @@ class CampaignForm(ServiceForm):
             "default_country",
             "amd_enabled",
             "amd_profile",
+            "amd_silence_is",
+            "amd_longest_analysis",
+            "amd_shortest_call",
             "dnc_service",
         ]
         widgets = {

@@ -126,7 +126,17 @@ class CampaignAdmin(ScopedModelAdmin):
             (_("Calendar"), {"fields": dates}),
             (_("Where answered calls go"), {"fields": ["type", "queue", "pilot_number"]}),
             (_("Calls"), {"fields": [("max_attempts", "retry_delay"), "ring_timeout", "default_country"]}),
-            (_("Checks"), {"fields": ["amd_enabled", "amd_profile", "dnc_service"]}),
+            (
+                _("Answering machine detection"),
+                {
+                    "fields": [
+                        "amd_enabled",
+                        ("amd_profile", "amd_silence_is"),
+                        ("amd_longest_analysis", "amd_shortest_call"),
+                    ]
+                },
+            ),
+            (_("Checks"), {"fields": ["dnc_service"]}),
         ]
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:

@@ -60,6 +60,8 @@ def form(user: User, queue_row: Queue, /, **fields: Any) -> dict[str, Any]:
         "default_country": "BR",
         "amd_enabled": "on",
         "amd_profile": "BALANCED",
+        "amd_silence_is": "HUMAN",
+        "amd_shortest_call": "0",
         "dnc_service": "",
     }
     return {**values, **fields}
