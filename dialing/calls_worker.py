@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from campaigns.models import Campaign
 from dialing import attempt as attempts
-from dialing import ports
+from dialing import evidence, ports
 from dialing.announcements import listen
 from dialing.attempt import Outcome
 from dialing.call_loop import CallEvents, CallLoop, Ended, Progress
@@ -115,6 +115,8 @@ class CallsWorker:
             event = events.get()
             if isinstance(event, Ended):
                 self.records.insist(attempts.finish, attempt_id, outcome(event))
+                if event.heard is not None:
+                    self.records.submit(evidence.keep, attempt_id, event)
                 return
             self._record_progress(attempt_id, event)
 

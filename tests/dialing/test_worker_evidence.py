@@ -1,0 +1,94 @@
+"""What the detector heard in a call over RTP is kept with the attempt, and the campaign's settings hold."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from campaigns.models import Campaign
+from dialing import ports
+from dialing.calls_worker import CallsWorker
+from leads import evidence
+from leads.models import AmdEvidence, CallAttempt, LeadStatus
+from telephony.demo_pbx.process import DemoPbxProcess, DemoPbxReady
+from tests.dialing.test_worker import eventually
+from tests.factories import make_attempt, make_campaign, make_lead, make_port, make_queue
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+PBX: dict[str, Any] = {
+    "customers": {"ring_s": 0.1, "refuse_after_s": 0.02},
+    "queues": {"sales": {"pilot": "7000", "agents": 4, "answer_s": 0.1, "talk_s": 0.3, "wrap_up_s": 0.1}},
+}
+
+
+@pytest.fixture
+def pbx(tmp_path: Path) -> Iterator[DemoPbxReady]:
+    with DemoPbxProcess(tmp_path) as process:
+        yield process.start(PBX)
+
+
+@pytest.fixture
+def worker(pbx: DemoPbxReady) -> Iterator[CallsWorker]:
+    make_port(extension="6001", password="pw6001", registrar_port=pbx.sip_port)
+    worker = CallsWorker(capacity=1, name="test worker")
+    worker.start()
+    eventually(lambda: ports.registered(timezone.now()).count() == 1)
+    yield worker
+    worker.close()
+
+
+def attempt(number: str, **fields: Any) -> CallAttempt:
+    values: dict[str, Any] = {"amd_enabled": True, "queue": make_queue(pilot_number="7000"), **fields}
+    return make_attempt(make_lead(make_campaign(**values), phone_number=number))
+
+
+def test_a_machines_call_keeps_its_times_and_its_sound(worker: CallsWorker) -> None:
+    evidence.change_policy(None, keep_sound="MACHINES")
+    made = attempt("554100000101")
+    worker.carry_out(made.pk)
+    made.refresh_from_db()
+    assert (made.result, made.amd_verdict) == (LeadStatus.AMD, "MACHINE")
+    eventually(AmdEvidence.objects.exists)
+    kept = AmdEvidence.objects.get(attempt=made)
+    assert made.amd_decision_ms is not None
+    assert kept.heard["heard_ms"] == made.amd_decision_ms
+    assert kept.heard["speech"]
+    assert max(kept.heard["machine"]) > 0.5
+    assert kept.sound is not None
+    assert 0 <= len(kept.sound) / 8 - made.amd_decision_ms <= 500  # up to when the verdict was heard of
+
+
+def test_a_call_that_is_not_analysed_has_no_evidence(worker: CallsWorker) -> None:
+    evidence.change_policy(None, keep_sound="ALL")
+    for made in (attempt("554100000100", amd_enabled=False), attempt("554100000102")):
+        worker.carry_out(made.pk)
+    assert not AmdEvidence.objects.exists()
+
+
+def test_a_machines_call_lasts_as_long_as_the_campaign_says(worker: CallsWorker) -> None:
+    made = attempt("554100000101", amd_profile=Campaign.AmdProfile.FAST, amd_shortest_call=6)
+    worker.carry_out(made.pk)
+    made.refresh_from_db()
+    assert made.result == LeadStatus.AMD
+    assert made.answered_at is not None
+    assert made.ended_at is not None
+    assert (made.ended_at - made.answered_at).total_seconds() >= 6
+
+
+def test_evidence_that_cannot_be_written_costs_nothing_else(
+    worker: CallsWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from django.db import OperationalError
+
+    def fail(*_anything: Any) -> None:
+        raise OperationalError("disk full")
+
+    monkeypatch.setattr(evidence, "keep", fail)
+    made = attempt("554100000101")
+    worker.carry_out(made.pk)
+    made.refresh_from_db()
+    assert made.result == LeadStatus.AMD
+    assert worker.ports.counts() == (1, 0)
