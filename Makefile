@@ -31,13 +31,14 @@ up: venv        ## the product, without the demo
 test: dev       ## all tests that need nothing but this folder
 	@$(BIN)/python -m pytest
 
-check: dev      ## format, lint, types, import contracts, migrations, settings
+check: dev      ## format, lint, types, import contracts, migrations, settings, translations
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy .
 	@$(BIN)/lint-imports --no-cache
 	@$(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 	@$(BIN)/python manage.py check
+	@$(BIN)/python manage.py translations --check
 	@echo "check: everything is in order"
 
 format: dev     ## put the code into its format

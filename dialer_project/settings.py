@@ -5,8 +5,6 @@ read by `dialer_project.env`; `docs/settings.md` lists them.
 import sys
 from pathlib import Path
 
-from django.utils.translation import gettext_lazy as _
-
 from dialer_project import env
 from dialer_project.beat import BEAT_SCHEDULE
 from dialer_project.embedded import location
@@ -98,7 +96,13 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # --- language and time --------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", _("English")), ("pt", _("Portuguese"))]
+LANGUAGES = [  # each by its own name, as everybody finds theirs
+    ("en", "English"),
+    ("pt", "Português"),
+    ("fr", "Français"),
+    ("es", "Español"),
+    ("de", "Deutsch"),
+]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 FORMAT_MODULE_PATH = ["dialer_project.formats"]
 USE_I18N = True

@@ -8,15 +8,9 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils import translation
-from django.utils.translation import get_language_info
 from django.utils.translation import gettext_lazy as _
 from unfold.forms import AuthenticationForm
 from unfold.widgets import UnfoldAdminSelectWidget
-
-
-def languages() -> list[tuple[str, str]]:
-    """(code, the language's own name), as everybody finds theirs."""
-    return [(code, get_language_info(code)["name_local"].capitalize()) for code, _name in settings.LANGUAGES]
 
 
 class SignInForm(AuthenticationForm):  # type: ignore[misc]
@@ -32,7 +26,7 @@ class SignInForm(AuthenticationForm):  # type: ignore[misc]
     def __init__(self, request: HttpRequest | None = None, *args: Any, **kwargs: Any) -> None:
         super().__init__(request, *args, **kwargs)
         field = self.fields["language"]
-        field.choices = languages()
+        field.choices = settings.LANGUAGES
         field.initial = translation.get_language()
         field.widget.attrs["form"] = "login-form"
 
