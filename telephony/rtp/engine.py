@@ -25,6 +25,7 @@ class RtpSession:
         self.listener: FrameListener | None = None
         self._engine = engine
         self._sock = sock
+        self._awaiting_first = 0  # datagrams that may still be read beside the tick
         self.host: str = sock.getsockname()[0]
         self.port: int = sock.getsockname()[1]
 
@@ -36,6 +37,23 @@ class RtpSession:
 
     def answer(self) -> None:
         self.stream.answer()
+        self._await_first_audio()
+
+    def _await_first_audio(self) -> None:
+        """The first packet is read when it comes, not at the next tick: its time is a figure of the trunk."""
+        if self._awaiting_first == 0:
+            self._awaiting_first = MAX_DATAGRAMS_A_TICK
+            asyncio.get_running_loop().add_reader(self.fileno(), self._read_first)
+
+    def _read_first(self) -> None:
+        self.read(asyncio.get_running_loop().time())
+        self._awaiting_first -= 1
+        if self.stream.first_audio_at is not None or self._awaiting_first == 0:
+            self._stop_awaiting()
+
+    def _stop_awaiting(self) -> None:
+        self._awaiting_first = 0
+        asyncio.get_running_loop().remove_reader(self.fileno())
 
     def fileno(self) -> int:
         return self._sock.fileno()
@@ -64,6 +82,8 @@ class RtpSession:
 
     def close(self) -> None:
         self.listener = None
+        if self._awaiting_first:
+            self._stop_awaiting()
         self._engine.forget(self)
         self._sock.close()
 
@@ -85,6 +105,11 @@ class RtpEngine:
     @property
     def open_sessions(self) -> int:
         return len(self._sessions)
+
+    @property
+    def sessions(self) -> tuple[RtpSession, ...]:
+        """The sessions that are open."""
+        return tuple(self._sessions.values())
 
     def open(self, host: str | None = None) -> RtpSession:
         """A new session on an even port (RFC 3550 section 11); OSError when the system has none left."""

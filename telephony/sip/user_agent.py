@@ -104,6 +104,11 @@ class UserAgent:
         return sum(call.state is not CallState.ENDED for call in self._calls.values())
 
     @property
+    def known_calls(self) -> int:
+        """Calls that still answer requests: the active ones, and those that ended in the last LINGER_S."""
+        return len(self._calls)
+
+    @property
     def open_transactions(self) -> int:
         return self._running.open_transactions
 

@@ -1,0 +1,60 @@
+"""What this process uses, and how late its event loop is."""
+
+import asyncio
+import os
+import resource
+import time
+from pathlib import Path
+
+
+def rss_mb() -> float:
+    """Memory in use now."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return round(pages * resource.getpagesize() / 2**20, 1)
+
+
+def descriptors() -> int:
+    """Files and sockets that are open."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+def load() -> float:
+    """The machine's load average of the last minute: figures under a foreign load are worse."""
+    return round(os.getloadavg()[0], 1)
+
+
+class Lateness:
+    """Wakes every 5 ms; how much later than that is how long something held the loop.
+
+    `ours` counts of it what this process computed meanwhile, in whatever thread: the rest is other processes'.
+    """
+
+    def __init__(self) -> None:
+        self._late_ms: list[float] = []
+        self._ours_ms: list[float] = []
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    def stop(self) -> dict[str, dict[str, float]]:
+        assert self._task is not None
+        self._task.cancel()
+        return {"all": _cuts(self._late_ms), "ours": _cuts(self._ours_ms)}
+
+    async def _run(self) -> None:
+        while True:
+            before, cpu = time.perf_counter(), time.process_time()
+            await asyncio.sleep(0.005)
+            late = max(0.0, (time.perf_counter() - before) * 1000 - 5)
+            self._late_ms.append(late)
+            self._ours_ms.append(min(late, (time.process_time() - cpu) * 1000))
+
+
+def _cuts(values: list[float]) -> dict[str, float]:
+    ordered = sorted(values)
+    return {
+        "p50": round(ordered[len(ordered) // 2], 1),
+        "p99": round(ordered[len(ordered) * 99 // 100], 1),
+        "longest": round(ordered[-1], 1),
+    }
