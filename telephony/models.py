@@ -1,9 +1,11 @@
 """What a Master configures: contact centres, their queues, and the dialer's own SIP ports."""
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from telephony.contact_center import make_connector
 from telephony.results import CallResult
 
 
@@ -11,6 +13,8 @@ class ContactCenter(models.Model):
     """A system whose queues take the answered calls, watched through a connector."""
 
     class Kind(models.TextChoices):
+        ASTERISK_AMI = "asterisk_ami", _("Asterisk (AMI)")
+        REST = "rest", _("JSON endpoint (REST)")
         DEMO = "demo", _("Demo PBX")
 
     class State(models.TextChoices):
@@ -22,7 +26,9 @@ class ContactCenter(models.Model):
     name = models.CharField(_("name"), max_length=100, unique=True)
     kind = models.CharField(_("kind"), max_length=20, choices=Kind)
     settings = models.JSONField(
-        _("settings"), default=dict, help_text=_('As JSON, for example {"host": "127.0.0.1", "port": 5199}.')
+        _("settings"),
+        default=dict,
+        help_text=_("As JSON; docs/contact-centres.md describes the settings of each kind."),
     )
     enabled = models.BooleanField(_("enabled"), default=True)
     state = models.CharField(
@@ -38,6 +44,17 @@ class ContactCenter(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """The settings are those of the kind."""
+        if self.kind not in self.Kind.values or not isinstance(self.settings, dict):
+            return
+        try:
+            make_connector(self.kind, self.settings)
+        except ValueError as error:
+            raise ValidationError(
+                {"settings": _("These settings don't fit: %(why)s.") % {"why": error}}
+            ) from error
 
 
 class Queue(models.Model):

@@ -1,12 +1,21 @@
 """What the engine writes about contact centres: their state, and the queues that they report."""
 
-from collections.abc import Mapping
+import asyncio
 from datetime import datetime
 
 from django.db import transaction
 
-from telephony.contact_center import ContactCenterSnapshot, QueueSnapshot
+from telephony.contact_center import ConnectorError, ContactCenterSnapshot, QueueSnapshot, make_connector
 from telephony.models import ContactCenter, Queue
+
+
+def ask(center: ContactCenter) -> ContactCenterSnapshot:
+    """What the contact centre tells at this moment, asked by its settings. ConnectorError says what is wrong."""
+    try:
+        connector = make_connector(center.kind, center.settings)
+    except ValueError as error:
+        raise ConnectorError(f"The settings don't fit: {error}") from error
+    return asyncio.run(connector.fetch())
 
 
 @transaction.atomic
@@ -22,12 +31,18 @@ def sync_queues(contact_center_id: int, snapshot: ContactCenterSnapshot) -> dict
             known[name] = Queue.objects.get_or_create(
                 contact_center_id=contact_center_id, name=name, defaults=_fields(reported)
             )[0]
-        elif _fields(reported) != {"kind": queue.kind, "pilot_number": queue.pilot_number}:
-            Queue.objects.filter(pk=queue.pk).update(**_fields(reported))
+            continue
+        fields = _fields(reported)
+        if (
+            not reported.pilot_number
+        ):  # some contact centres don't know it: then it stays as a Master wrote it
+            del fields["pilot_number"]
+        if any(getattr(queue, field) != value for field, value in fields.items()):
+            Queue.objects.filter(pk=queue.pk).update(**fields)
     return {name: queue.pk for name, queue in known.items()}
 
 
-def _fields(reported: QueueSnapshot) -> Mapping[str, str]:
+def _fields(reported: QueueSnapshot) -> dict[str, str]:
     return {"kind": str(reported.kind), "pilot_number": reported.pilot_number[:32]}
 
 

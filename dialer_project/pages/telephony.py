@@ -6,14 +6,17 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import ProtectedError, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminPasswordWidget
 
 from accounts.models import User
+from accounts.scope import Action
 from dialer_project.admin_base import ScopedModelAdmin, ServiceForm
-from dialer_project.pages import marks
+from dialer_project.pages import connector_test, marks
 from telephony import configuration
 from telephony.models import ContactCenter, DialerPort, Queue
 
@@ -91,6 +94,15 @@ class ContactCenterForm(SetupForm):
         model = ContactCenter
         fields = ["name", "kind", "settings", "enabled"]
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if settings := self.fields.get("settings"):
+            examples = [
+                (ContactCenter.Kind(kind).label, text) for kind, text in connector_test.EXAMPLES.items()
+            ]
+            listed = format_html_join("", "<br>{}: <code>{}</code>", examples)
+            settings.help_text = format_html("{}{}", settings.help_text, listed)
+
 
 @admin.register(ContactCenter)
 class ContactCenterAdmin(SetupAdmin):
@@ -98,6 +110,30 @@ class ContactCenterAdmin(SetupAdmin):
     list_display = ["name", "kind", "enabled", "state_now", "last_event_at", "last_error"]
     search_fields = ["name"]
     readonly_fields = ["state_now", "last_event_at", "last_error"]
+    change_form_outer_before_template = "dialer/list_links.html"
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
+        center = context.get("original")
+        if center is not None and self.has_change_permission(request, center):
+            context["bar_links"] = [(self.url("test", center.pk), "network_check", _("Test"))]
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def pages(self) -> list[Any]:
+        return [("<int:pk>/test/", "test", self.test_view)]
+
+    def test_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Asks the contact centre by the saved settings."""
+        center = self.scoped(request, pk, Action.CHANGE)
+        queues, error = connector_test.ask(center)
+        context = self.page_context(
+            request,
+            _("Test of %(name)s") % {"name": center.name},
+            original=center,
+            queues=queues,
+            error=error,
+            back_url=self.url("change", center.pk),
+        )
+        return TemplateResponse(request, "dialer/connector_test.html", context)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         found: list[Any] = [(None, {"fields": ["name", "kind", "settings", "enabled"]})]
