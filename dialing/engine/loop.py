@@ -43,6 +43,7 @@ class Engine:
         self._queues: dict[tuple[int, str], int] = {}  # (contact centre, queue's name) -> queue
         self._snapshots: dict[int, ContactCenterSnapshot] = {}
         self._connected: set[int] = set()
+        self._signed_in: set[int] = set()  # contact centres whose queues are yet to be compared with the rows
         self._states = CenterStates(self._quietly, self._spawn)
         self._syncing: set[int] = set()
         self._look = asyncio.Event()
@@ -129,15 +130,18 @@ class Engine:
 
     def _on_snapshot(self, center: Center, snapshot: ContactCenterSnapshot) -> None:
         self._snapshots[center.id] = snapshot
-        unknown = False
+        is_new = center.id in self._signed_in
         for name, queue in snapshot.queues.items():
             queue_id = self._queues.get((center.id, name))
             if queue_id is None:
-                unknown = True
+                is_new = True
             else:
                 self._pacer.queue_reported(queue_id, _supply(queue), time.monotonic())
+        for (owner, name), queue_id in self._queues.items():
+            if owner == center.id and name not in snapshot.queues:
+                self._pacer.queue_lost(queue_id)
         self._pace()
-        if unknown and center.id not in self._syncing:
+        if is_new and center.id not in self._syncing:
             self._syncing.add(center.id)
             self._spawn(self._sync(center))
         self._states.heard(center.id)
@@ -146,6 +150,7 @@ class Engine:
         is_connected = state is ConnectorState.CONNECTED
         if is_connected:
             self._connected.add(center.id)
+            self._signed_in.add(center.id)
         else:
             self._connected.discard(center.id)
             for (owner, _name), queue in self._queues.items():
@@ -156,12 +161,14 @@ class Engine:
         self._states.changed(center.id, state, "" if is_connected else about)
 
     async def _sync(self, center: Center) -> None:
-        """Writes queues that are reported for the first time, then looks at the newest snapshot again."""
+        """Writes queues that are new or have changed since the last sign-in, then looks at the newest snapshot again."""
+        self._signed_in.discard(center.id)
         try:
             ids = await self._in_thread(telephony.sync_queues, center.id, self._snapshots[center.id])
         except (OperationalError, InterfaceError):
             await asyncio.sleep(EVERY)
             ids = {}
+            self._signed_in.add(center.id)
         finally:
             self._syncing.discard(center.id)
         self._queues.update({(center.id, name): queue for name, queue in ids.items()})
@@ -169,7 +176,12 @@ class Engine:
             self._on_snapshot(center, self._snapshots[center.id])
 
     def _connected_queues(self) -> list[int]:
-        return [queue for (center, _name), queue in self._queues.items() if center in self._connected]
+        """Those that the last snapshot of a connected contact centre has."""
+        return [
+            queue
+            for (center, name), queue in self._queues.items()
+            if center in self._connected and name in self._snapshots[center].queues
+        ]
 
     # --- calls ---------------------------------------------------------------------------------------
 
