@@ -14,7 +14,8 @@ from dnc.models import DncService
 from dnc.services import add_number
 from groups.models import DialerGroup
 from groups.services import create_group
-from leads.models import Lead
+from leads import evidence
+from leads.models import EvidencePolicy, Lead
 from leads.services import import_leads
 from telephony.models import Queue
 
@@ -40,6 +41,12 @@ def list_numbers() -> int:
     for number in numbers:
         add_number(None, number, reason="Asked not to be called", source="demo")
     return len(numbers)
+
+
+def keep_sounds() -> None:
+    """All calls of the demo are listened to: made-up customers mind no recording. A saved policy stays."""
+    if not EvidencePolicy.objects.exists():
+        evidence.change_policy(None, keep_sound=EvidencePolicy.KeepSound.ALL)
 
 
 def current_campaign(group: DialerGroup) -> Campaign | None:

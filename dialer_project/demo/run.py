@@ -31,6 +31,7 @@ class Demo(Installation):
         self._ports = pbx.choose_ports()
         sales, _ivr = pbx.make_rows(self._ports)
         listed = data.list_numbers()
+        data.keep_sounds()
         known = data.current_campaign(group)
         self._campaign = known or data.make_campaign(group, sales)
         self.progress.step(

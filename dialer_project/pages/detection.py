@@ -117,11 +117,12 @@ def _matrix(matrix: Confusion) -> dict[str, Any]:
 
 def _share_words(share: Share) -> dict[str, str]:
     if share.percent is None or share.interval is None:
-        return {"percent": "–", "interval": _("no label yet"), "count": ""}
+        return {"percent": "–", "interval": _("no label yet"), "count": "", "range": ""}
     low, high = (localize(round(bound, 1)) for bound in share.interval)
     return {
         "percent": f"{localize(round(share.percent, 1))} %",
         "interval": _("between %(low)s and %(high)s %% with 95 %% confidence") % {"low": low, "high": high},
+        "range": f"{low} – {high} %",
         "count": _("%(part)d of %(whole)d") % {"part": share.part, "whole": share.whole},
     }
 
