@@ -15,8 +15,7 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 from rest_framework.views import APIView
 
-from accounts import scope, services, tokens
-from accounts.api_auth import SignInThrottle
+from accounts import lockout, scope, services, tokens
 from accounts.api_base import CrudViewSet, FilterSet, ModelSerializer, ScopedRelatedField
 from accounts.models import Role, User
 
@@ -48,6 +47,14 @@ class MeSerializer(serializers.ModelSerializer[User]):
         read_only_fields = fields
 
 
+class LockedOut(exceptions.Throttled):
+    """429 in our words; `Retry-After` says when the lock opens."""
+
+    def __init__(self, wait: int) -> None:
+        super().__init__(wait)
+        self.detail = exceptions.ErrorDetail(lockout.words(wait), self.default_code)
+
+
 class TokenView(APIView):
     """Sign in for programs."""
 
@@ -66,14 +73,14 @@ class TokenView(APIView):
     )
     def post(self, request: Request) -> Response:
         """A token for user name and password. Send it as `Authorization: Bearer <token>`."""
-        throttle = SignInThrottle()
-        if not throttle.allow_request(request, self):
-            self.throttled(request, throttle.wait())  # type: ignore[arg-type]
         sent = SignInSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
+        name = sent.validated_data["username"]
+        if lockout.is_locked(request._request, name):
+            wait = lockout.seconds_left(request._request, name)
+            raise LockedOut(wait)
         user = authenticate(request._request, **sent.validated_data)
         if not isinstance(user, User):
-            throttle.count_failure(request, self)
             raise exceptions.AuthenticationFailed(
                 _("User name or password is wrong, or the user may not sign in.")
             )

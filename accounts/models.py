@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from axes.models import AccessAttempt
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.db import models
@@ -89,3 +90,16 @@ class ApiToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} {self.created_at:%Y-%m-%d %H:%M}"
+
+
+class SignInLock(AccessAttempt):  # type: ignore[misc]  # django-axes has no types
+    """Wrong passwords for one user name from one address; `accounts.lockout` says when they lock."""
+
+    class Meta:
+        proxy = True
+        verbose_name = _("wrong password")
+        verbose_name_plural = _("wrong passwords")
+        ordering = ["-attempt_time"]
+
+    def __str__(self) -> str:
+        return f"{self.username} ({self.ip_address})"

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts import scope
-from accounts.models import Role, User
+from accounts.models import Role, SignInLock, User
 from accounts.scope import Action
 
 if TYPE_CHECKING:
@@ -71,13 +71,15 @@ def update_user(
     return current
 
 
+@transaction.atomic
 def set_password(actor: User | None, user: User, password: str) -> None:
-    """Sets or resets a password; only a Master can (SPEC 2). Open sessions of the user end."""
+    """Sets or resets a password; only a Master can (SPEC 2). Open sessions of the user end, and locks open."""
     if actor is not None and actor.role != Role.MASTER:
         raise PermissionDenied(_("Only a Master can set or reset a password."))
     _check_password(password, user)
     user.set_password(password)
     user.save(update_fields=["password"])
+    SignInLock.objects.filter(username=user.username).delete()
 
 
 @transaction.atomic

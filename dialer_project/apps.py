@@ -7,6 +7,13 @@ class DialerProjectConfig(AppConfig):
     verbose_name = "Dialer"
     default = True
 
+    def ready(self) -> None:
+        from django.contrib.auth.signals import user_logged_in
+
+        from dialer_project.idle_sessions import begin
+
+        user_logged_in.connect(begin, dispatch_uid="idle_sessions")
+
 
 class DialerAdminConfig(admin_apps.AdminConfig):
     """`django.contrib.admin` with our site."""

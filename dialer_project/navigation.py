@@ -60,6 +60,7 @@ _SIDEBAR: list[dict[str, Any]] = [
         "items": [
             _item(_("Users"), "person", "accounts.user"),
             _item(_("Dialer groups"), "groups", "groups.dialergroup"),
+            _item(_("Wrong passwords"), "lock", "accounts.signinlock"),
         ],
     },
     {

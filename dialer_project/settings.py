@@ -3,6 +3,7 @@ read by `dialer_project.env`; `docs/settings.md` lists them.
 """
 
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 from dialer_project import env
@@ -32,6 +33,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.postgres",
     "import_export",
+    "axes",
     "rest_framework",
     "django_filters",
     "drf_spectacular",
@@ -55,6 +57,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "dialer_project.idle_sessions.end_idle_sessions",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "dialer_project.content_policy.own_host_only",
 ]
@@ -85,7 +88,7 @@ REDIS_URL = env.text("REDIS_URL", "") or location.redis_url(VAR_DIR)
 
 # --- accounts -----------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["accounts.backends.RoleBackend"]
+AUTHENTICATION_BACKENDS = ["accounts.lockout.LockedOutBackend", "accounts.backends.RoleBackend"]
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 AUTH_PASSWORD_VALIDATORS = [
@@ -93,6 +96,20 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
+
+# --- lock against guessing passwords (accounts.lockout) -------------------------------------------------
+AXES_FAILURE_LIMIT = env.integer("SIGN_IN_FAILURES", 10, lowest=1)
+AXES_COOLOFF_TIME = timedelta(minutes=env.integer("SIGN_IN_LOCK_MINUTES", 15, lowest=1))
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_CLIENT_IP_CALLABLE = "accounts.lockout.address"
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # who goes on trying does not keep the owner out longer
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
+AXES_VERBOSE = False
+SILENCED_SYSTEM_CHECKS = [
+    "axes.W002"
+]  # no middleware: the sign-in form and the API answer in their own words
 
 # --- language and time --------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
@@ -114,6 +131,7 @@ STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True  # served out of the packages: no collecting step that could be forgotten
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SESSION_COOKIE_HTTPONLY = True
+SESSION_IDLE_MINUTES = env.integer("SESSION_IDLE_MINUTES", 60, lowest=1)
 HTTPS = env.flag("HTTPS", False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
@@ -139,7 +157,6 @@ REST_FRAMEWORK = {
     "DEFAULT_METADATA_CLASS": None,
     "EXCEPTION_HANDLER": "accounts.api_problem.handle",
     "URL_FORMAT_OVERRIDE": None,
-    "NUM_PROXIES": 0,  # X-Forwarded-For is anybody's word: the brake on guessing goes by the peer
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Dialer",
@@ -215,6 +232,7 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL", "INFO")},
     "loggers": {
         "httpx": {"level": "WARNING"},
+        "axes": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},  # two lines a task, several tasks a second
         "celery.worker.strategy": {"level": "WARNING"},
     },

@@ -12,6 +12,8 @@ from django.utils.translation import gettext_lazy as _
 from unfold.forms import AuthenticationForm
 from unfold.widgets import UnfoldAdminSelectWidget
 
+from accounts import lockout
+
 
 class SignInForm(AuthenticationForm):  # type: ignore[misc]
     language = forms.ChoiceField(label=_("Language"), required=False, widget=UnfoldAdminSelectWidget)
@@ -29,6 +31,14 @@ class SignInForm(AuthenticationForm):  # type: ignore[misc]
         field.choices = settings.LANGUAGES
         field.initial = translation.get_language()
         field.widget.attrs["form"] = "login-form"
+
+    def get_invalid_login_error(self) -> ValidationError:
+        """Also for a right password while the name is locked."""
+        name = self.cleaned_data.get("username", "")
+        if getattr(self.request, "axes_locked_out", False):
+            return ValidationError(lockout.words(lockout.seconds_left(self.request, name)), code="locked")
+        error: ValidationError = super().get_invalid_login_error()
+        return error
 
     def confirm_login_allowed(self, user: AbstractBaseUser) -> None:
         if not user.is_active:
