@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from amd.model import SHIPPED, ModelError, load, save
 from amd.model_card import write_card
 from amd.training import LabelsError, read_clips, train
+from amd.variation import with_variations
 
 
 class Command(BaseCommand):
@@ -36,6 +37,13 @@ class Command(BaseCommand):
             help="train only the trees, on the network of the model in use",
         )
         parser.add_argument(
+            "--vary",
+            type=int,
+            default=0,
+            metavar="N",
+            help="train also on N copies of each clip at another pace and pitch, for labels that are few",
+        )
+        parser.add_argument(
             "--test", type=Path, help="labels of other clips, by other speakers, for the scores in the card"
         )
 
@@ -43,6 +51,8 @@ class Command(BaseCommand):
         logging.basicConfig(level=logging.INFO, format="%(message)s")
         if find_spec("sklearn") is None:
             raise CommandError("scikit-learn is missing: install the extra `train`", returncode=2)
+        if options["vary"] and find_spec("librosa") is None:
+            raise CommandError("librosa is missing: install the extra `train`", returncode=2)
         try:
             earlier = load(SHIPPED).network
         except ModelError:
@@ -50,6 +60,7 @@ class Command(BaseCommand):
         try:
             clips = read_clips(*options["labels"])
             tested = read_clips(options["test"]) if options["test"] else None
+            clips = with_variations(clips, options["vary"], options["seed"])
             model = train(clips, options["seed"], earlier, options["epochs"], options["keep_network"])
         except LabelsError as error:
             raise CommandError(str(error), returncode=2) from error
