@@ -12,15 +12,16 @@ from sipmessage import URI, Request, Response
 from .call_events import CallEnding, CallListener, CallState, EndedBy
 from .dialog import Dialog
 from .digest import DigestSession
+from .ended_call import EndedCall
 from .exchange import Exchange, Ignore
 from .invite import CallSetup, InviteOffer, invite_request, target_uri
-from .message import Envelope, Reason, new_call_id, new_tag
+from .message import Envelope, Reason, new_call_id, new_tag, serialize
 from .offer_answer import AudioNegotiation, CallMedia
 from .peer_requests import PeerRequests
 from .session_refresh import SessionRefresh
 from .session_timer import min_se_of
-from .transaction import T1
-from .transaction_layer import Failure, ResponseHandler, ServerTransaction, Timer, TransactionLayer, cancel_of
+from .transaction import T1, cancel_of
+from .transaction_layer import Failure, ResponseHandler, ServerTransaction, Timer, TransactionLayer
 from .transfer import Transfer
 from .transport import Destination
 
@@ -112,6 +113,11 @@ class OutboundCall:
     def abandon(self) -> None:
         """Stop all timers and media at once, when the user agent closes."""
         self._finish(CallEnding(EndedBy.LOCAL, text="user agent closed"))
+
+    def leave_behind(self) -> EndedCall:
+        """What stays of an ended call; after this the call itself is not asked any more."""
+        acks = {tag: (serialize(ack), hop) for tag, (ack, hop) in self._acks.items()}
+        return EndedCall(self.layer, self.dialog, acks, self._invite, transferred=self.transfer is not None)
 
     # --- responses to the INVITE ----------------------------------------------------------------
 

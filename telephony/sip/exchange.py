@@ -52,6 +52,11 @@ class Exchange:
             self._digest.authorize(self._request)
         self.transaction = self._layer.send_request(self._request, self.destination, self)
 
+    def hand_over(self, handler: ResponseHandler) -> None:
+        """The owner goes: what still comes in answer to an INVITE is for `handler`."""
+        if self.transaction is not None:
+            self.transaction.settle_down(handler)
+
     def on_response(self, response: Envelope) -> None:
         if not self._answer_challenge(response):
             self._handler.on_response(response)
@@ -71,6 +76,7 @@ class Exchange:
         if not self._digest.learn(message, answered=self._answered, stale_retries=self._stale_retries):
             return False
         self._stale_retries += 1
+        self.transaction.settle_down(Ignore())
         self._request.headers.set("CSeq", f"{self._next_cseq()} {self._request.method}")
         self.send()
         return True

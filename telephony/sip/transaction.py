@@ -98,6 +98,11 @@ class InviteClient:
             return self._success(response)
         return self._rejection(response)
 
+    def forget_request(self) -> None:
+        """After the final response nothing is sent again."""
+        if self.state in (State.ACCEPTED, State.COMPLETED):
+            del self._request
+
     def _provisional(self, response: Response) -> list[Action]:
         if self.state is State.CALLING:
             self.state = State.PROCEEDING
@@ -277,3 +282,26 @@ class NonInviteServer:
 
 ClientMachine = InviteClient | NonInviteClient
 ServerMachine = InviteServer | NonInviteServer
+
+
+def ack_of_rejection(invite: Request, response: Response) -> Request:
+    """RFC 3261 section 17.1.1.3: same branch, route and Request-URI as the INVITE, To of the response."""
+    ack = Request("ACK", invite.uri)
+    for name in ("Via", "Max-Forwards", "Route", "From", "Call-ID", "Authorization", "Proxy-Authorization"):
+        values = invite.headers.getlist(name)
+        if values:
+            ack.headers.setlist(name, list(values))
+    ack.headers.set("To", response.headers["To"])
+    ack.headers.set("CSeq", invite.headers["CSeq"].replace("INVITE", "ACK"))
+    return ack
+
+
+def cancel_of(invite: Request) -> Request:
+    """RFC 3261 section 9.1: the CANCEL of a pending INVITE; the branch is given again when it is sent."""
+    cancel = Request("CANCEL", invite.uri)
+    for name in ("Max-Forwards", "Route", "From", "To", "Call-ID"):
+        values = invite.headers.getlist(name)
+        if values:
+            cancel.headers.setlist(name, list(values))
+    cancel.headers.set("CSeq", invite.headers["CSeq"].replace("INVITE", "CANCEL"))
+    return cancel

@@ -36,6 +36,7 @@ from .transaction import (
     StopTimer,
     Terminated,
     TimedOut,
+    ack_of_rejection,
 )
 from .transport import Destination, Transport
 
@@ -135,9 +136,23 @@ class ClientTransaction(_Running):
             else NonInviteClient(reliable=reliable)
         )
         self.key = (branch, request.method)
-        self.request = request
+        self._request: Request | bytes = request
         self._handler = handler
         self._response: Envelope | None = None
+
+    @property
+    def request(self) -> Request:
+        if isinstance(self._request, Request):
+            return self._request
+        message = read_message(self._request).message
+        assert isinstance(message, Request)
+        return message
+
+    def settle_down(self, handler: ResponseHandler) -> None:
+        """An INVITE that has its final response waits for repetitions only: as bytes, and told to `handler`."""
+        if isinstance(self.machine, InviteClient) and not self.waiting and isinstance(self._request, Request):
+            self.machine.forget_request()
+            self._request, self._handler, self._response = serialize(self._request), handler, None
 
     def receive(self, response: Envelope) -> None:
         assert isinstance(response.message, Response)
@@ -356,29 +371,6 @@ class TransactionLayer:
         for transport in self.transports.values():
             transport.close()
         self.transports.clear()
-
-
-def ack_of_rejection(invite: Request, response: Response) -> Request:
-    """RFC 3261 section 17.1.1.3: same branch, route and Request-URI as the INVITE, To of the response."""
-    ack = Request("ACK", invite.uri)
-    for name in ("Via", "Max-Forwards", "Route", "From", "Call-ID", "Authorization", "Proxy-Authorization"):
-        values = invite.headers.getlist(name)
-        if values:
-            ack.headers.setlist(name, list(values))
-    ack.headers.set("To", response.headers["To"])
-    ack.headers.set("CSeq", invite.headers["CSeq"].replace("INVITE", "ACK"))
-    return ack
-
-
-def cancel_of(invite: Request) -> Request:
-    """RFC 3261 section 9.1: the CANCEL of a pending INVITE; the branch is given again when it is sent."""
-    cancel = Request("CANCEL", invite.uri)
-    for name in ("Max-Forwards", "Route", "From", "To", "Call-ID"):
-        values = invite.headers.getlist(name)
-        if values:
-            cancel.headers.setlist(name, list(values))
-    cancel.headers.set("CSeq", invite.headers["CSeq"].replace("INVITE", "CANCEL"))
-    return cancel
 
 
 def _server_key(request: Envelope, method: str | None = None) -> str:

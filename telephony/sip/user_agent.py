@@ -11,6 +11,7 @@ from sipmessage import URI
 from ..rtp.engine import RtpEngine, RtpSession
 from .account import SipAccount
 from .call import CallListener, CallState, OutboundCall
+from .ended_call import EndedCall
 from .invite import CallerIdentity, CallSetup, target_uri
 from .message import ALLOW, Envelope
 from .offer_answer import CallMedia
@@ -24,7 +25,8 @@ from .transport import Destination, UdpTransport
 logger = logging.getLogger(__name__)
 
 REGISTERING_AT_ONCE = 20  # 300 ports at once would overrun a peer's socket buffer
-LINGER_S = 32.0  # an ended call still answers late requests, 64*T1
+FAREWELL_S = 5.0  # an ended call stays whole for what is still on its way (T4): the end of a transfer, say
+LINGER_S = 32.0  # and answers late requests for 64*T1
 STOP_S = 2.0  # for the answers to our last BYE and un-REGISTER
 
 
@@ -49,6 +51,7 @@ class UserAgent:
         self.media = RtpEngine()
         self._tls = tls
         self._calls: dict[tuple[str, str], OutboundCall] = {}
+        self._ended_calls: dict[tuple[str, str], EndedCall] = {}
         self._linger: set[asyncio.TimerHandle] = set()
         self._resolver = Resolver()
         self._layer: TransactionLayer | None = None
@@ -90,6 +93,7 @@ class UserAgent:
             handle.cancel()
         self._linger.clear()
         self._calls.clear()
+        self._ended_calls.clear()
         self.registrations.clear()
         for task in self._tasks:
             task.cancel()
@@ -106,7 +110,7 @@ class UserAgent:
     @property
     def known_calls(self) -> int:
         """Calls that still answer requests: the active ones, and those that ended in the last LINGER_S."""
-        return len(self._calls)
+        return len(self._calls) + len(self._ended_calls)
 
     @property
     def open_transactions(self) -> int:
@@ -210,14 +214,27 @@ class UserAgent:
 
     def _call_ended(self, call: OutboundCall) -> None:
         self._ended.set()
-        loop = asyncio.get_running_loop()
         key = (call.call_id, call.local_tag)
 
         def forget() -> None:
-            self._linger.discard(handle)
-            self._calls.pop(key, None)
+            self._ended_calls.pop(key, None)
 
-        handle = loop.call_later(LINGER_S, forget)
+        def slim() -> None:
+            whole = self._calls.pop(key, None)
+            if whole is not None:
+                self._ended_calls[key] = whole.leave_behind()
+                self._later(LINGER_S - FAREWELL_S, forget)
+
+        self._later(FAREWELL_S, slim)
+
+    def _later(self, seconds: float, what: Callable[[], None]) -> None:
+        """A timer that ends with the user agent."""
+
+        def due() -> None:
+            self._linger.discard(handle)
+            what()
+
+        handle = asyncio.get_running_loop().call_later(seconds, due)
         self._linger.add(handle)
 
     # --- requests of peers ----------------------------------------------------------------------------
@@ -230,7 +247,8 @@ class UserAgent:
             transaction.reply(200 if known is not None else 481)
             return
         if request.to_tag is not None:
-            call = self._calls.get((request.call_id, request.to_tag))
+            key = (request.call_id, request.to_tag)
+            call = self._calls.get(key) or self._ended_calls.get(key)
             if call is not None and call.matches(request):
                 call.on_request(transaction)
             else:
