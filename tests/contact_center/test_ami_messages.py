@@ -13,8 +13,9 @@ from telephony.contact_center.asterisk_ami.messages import (
     action,
 )
 from tests.contact_center.ami_peer import GREETING, caller, message, status
+from tests.sip.test_sip_messages import SHARED
 
-SAMPLES = sorted(Path("/work/shared/pbx-lab/samples").glob("ev-*.log"))
+SAMPLES = sorted((SHARED / "pbx-lab" / "samples").glob("ev-*.log"))
 """Recordings of a real Asterisk, where the lab's folder is at hand."""
 
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,9 +21,10 @@ from tests.contact_center.ami_peer import (
     message,
     status,
 )
+from tests.sip.test_sip_messages import SHARED
 
 FREE, BUSY, WRAP_UP, PAUSED, OUT = AgentState
-WRAP_SAMPLE = Path("/work/shared/pbx-lab/samples/ev-wrap.log")
+WRAP_SAMPLE = SHARED / "pbx-lab" / "samples" / "ev-wrap.log"
 
 
 class Talk:

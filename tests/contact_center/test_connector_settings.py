@@ -1,10 +1,16 @@
 """Settings that are wrong: each kind names the field, in one sentence."""
 
+import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from telephony.contact_center import CONNECTOR_KINDS, make_connector
+from telephony.contact_center.rest.settings import DEFAULT_PATHS
+
+DOCUMENTATION = Path(__file__).parents[2] / "docs" / "contact-centres.md"
 
 AMI = {"host": "pbx.example", "username": "dialer", "password": "s3cr3t"}
 REST = {"url": "https://cc.example/agents"}
@@ -83,3 +89,41 @@ def test_settings_that_are_no_object_are_refused() -> None:
         wrong: Any = ["host"]
         with pytest.raises(ValueError, match="settings must be a JSON object"):
             make_connector(kind, wrong)
+
+
+def test_the_examples_of_the_documentation_are_right() -> None:
+    sections = re.split(r"^## .*\(`(\w+)`\)$", DOCUMENTATION.read_text(), flags=re.MULTILINE)[1:]
+    found = []
+    for kind, text in zip(sections[::2], sections[1::2], strict=True):
+        blocks = re.findall(r"(?:^    .*\n)+", text, flags=re.MULTILINE)
+        examples = [
+            block
+            for block in blocks
+            if block.startswith("    {\n") and ('"host"' in block or '"url"' in block)
+        ]
+        examples += re.findall(r"`(\{\"host\".*?\})`", text)
+        found += [make_connector(kind, json.loads(example)) for example in examples]
+    assert [type(connector).__name__ for connector in found] == [
+        "AmiConnector",
+        "RestConnector",
+        "RestConnector",
+        "DemoConnector",
+    ]
+
+
+def test_the_documentation_names_every_setting() -> None:
+    text = DOCUMENTATION.read_text()
+    known = {
+        *AMI,
+        "port",
+        "tls",
+        "ca_file",
+        "login",
+        "queues",
+        "wrapup_s",
+        "ivrs",
+        "stale_after_s",
+        "resync_s",
+    }
+    known |= {"url", "token", "interval_ms", "timeout_s", "pilots", "paths", "states", *DEFAULT_PATHS}
+    assert [name for name in sorted(known) if f"`{name}`" not in text] == []
