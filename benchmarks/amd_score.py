@@ -89,6 +89,9 @@ def main() -> int:
     parser.add_argument("folder", type=Path, nargs="*")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    if not KIT.exists():
+        print(json.dumps({"skipped": f"there is no kit at {KIT}"}))
+        return 0
     score = scorer()
     with tempfile.TemporaryDirectory() as scratch:
         folders = options.folder
@@ -98,7 +101,7 @@ def main() -> int:
             folders = [Path(scratch) / "dev"]
         results = {folder.name: dict(lines(score, folder)) for folder in folders}
     if options.json:
-        print(json.dumps({"amd_score": results}, indent=1))
+        print(json.dumps({"amd_score": results}))
         return 0
     for folder_name, found in results.items():
         clips = next(iter(found.values()))["clips"]
@@ -106,6 +109,7 @@ def main() -> int:
         print("|---" * (len(FIGURES) + 1) + "|")
         for name, result in found.items():
             print(row(score, name, result))
+    print(f"\n{json.dumps({'amd_score': results})}")
     return 0
 
 
