@@ -172,6 +172,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "RoleEnum": "accounts.models.Role",
         "LeadStatusEnum": "leads.models.LeadStatus",
+        "LeadUploadStateEnum": "leads.models.LeadUpload.State",
         "LeadPoolEnum": "leads.models.Lead.Pool",
         "AttemptStateEnum": "leads.models.CallAttempt.State",
         "CampaignStateEnum": "campaigns.models.Campaign.State",

@@ -22,7 +22,7 @@ from accounts import scope
 from accounts.api_base import CRUD, CrudViewSet, FilterSet, ModelSerializer, ReadViewSet, ScopedViewSet
 from accounts.api_formats import RawCsv, uploaded_file
 from accounts.scope import Action
-from leads import services
+from leads import services, uploads
 from leads.models import CallAttempt, Lead, LeadUpload
 
 IN_CAMPAIGN = OpenApiParameter(
@@ -131,14 +131,16 @@ class FileSerializer(serializers.Serializer[Any]):
 
 
 class LeadUploadSerializer(ModelSerializer):
-    """What came of an upload; `refused_rows` is the address of a CSV with line number and reason."""
+    """How far an upload is and what came of it; `refused_rows` is the address of a CSV with line number and reason."""
 
+    percent = serializers.IntegerField(read_only=True, min_value=0, max_value=100)
     refused_rows = serializers.SerializerMethodField()
 
     class Meta:
         model = LeadUpload
         fields = (
-            "id", "campaign", "file_name", "uploaded_by", "uploaded_at", "added", "duplicate", "invalid", "refused_rows",
+            "id", "campaign", "file_name", "uploaded_by", "uploaded_at", "state", "percent", "read_rows", "error",
+            "ended_at", "added", "duplicate", "invalid", "refused_rows",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -157,7 +159,7 @@ class LeadUploadSerializer(ModelSerializer):
 class LeadUploadViewSet(InCampaign, ReadViewSet):
     """Files of leads: name and phone number separated by a comma; a header and a description are fine."""
 
-    queryset = LeadUpload.objects.all()
+    queryset = LeadUpload.objects.defer("refused_rows")
     serializer_class = LeadUploadSerializer
     parser_classes = [MultiPartParser, RawCsv]
     ordering_fields: ClassVar[list[str]] = ["id", "uploaded_at"]
@@ -165,15 +167,20 @@ class LeadUploadViewSet(InCampaign, ReadViewSet):
 
     @extend_schema(
         request={"multipart/form-data": FileSerializer, "text/csv": OpenApiTypes.BINARY},
-        responses={201: LeadUploadSerializer},
+        responses={201: LeadUploadSerializer, 202: LeadUploadSerializer},
     )
     def create(self, request: Request, campaign_pk: str) -> Response:
-        """Adds all good rows of the file, or none on an error. Wrong and duplicate rows are kept with a reason."""
+        """Adds all good rows of the file, or none on an error. Wrong and duplicate rows are kept with a reason.
+
+        201: done. 202: a large file is imported in the background; read the upload again until its `state` is DONE
+        or FAILED (then `error` says why).
+        """
         actor: Any = request.user
         stream, name = uploaded_file(request, "leads.csv")
         with stream:
-            upload = services.import_leads(actor, self.campaign, stream, name)
-        return Response(self.get_serializer(upload).data, status=status.HTTP_201_CREATED)
+            upload = uploads.receive(actor, self.campaign, stream, name)
+        code = status.HTTP_201_CREATED if upload.is_over else status.HTTP_202_ACCEPTED
+        return Response(self.get_serializer(upload).data, status=code)
 
     @extend_schema(responses={(200, "text/csv"): OpenApiTypes.BINARY})
     @action(detail=True, url_path="refused-rows", pagination_class=None)

@@ -1,11 +1,16 @@
-"""Tasks of beat on leads and the records of their calls."""
+"""Tasks on leads and the records of their calls."""
 
 from celery import shared_task
 from django.utils import timezone
 
-from leads import evidence
+from leads import evidence, uploads
 
 
 @shared_task(name="leads.forget_evidence")
 def forget_evidence() -> None:
     evidence.forget(timezone.now())
+
+
+@shared_task(name="leads.import_uploads")
+def import_uploads() -> None:
+    uploads.run_waiting()

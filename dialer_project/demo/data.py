@@ -16,7 +16,7 @@ from groups.models import DialerGroup
 from groups.services import create_group
 from leads import evidence
 from leads.models import EvidencePolicy, Lead
-from leads.services import import_leads
+from leads.uploads import import_leads
 from telephony.models import Queue
 
 LEADS = Path(__file__).with_name("leads.csv")

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from campaigns.models import Campaign, Schedule
 from campaigns.selectors import Summary
 from dnc.models import DncService
-from leads.models import Lead, LeadStatus
+from leads.models import Lead, LeadStatus, LeadUpload
 from telephony.models import ContactCenter, DialerPort
 
 GOOD, BAD, WARN, INFO, QUIET = "good", "bad", "warn", "info", "quiet"
@@ -19,6 +19,11 @@ _TONES: dict[type, dict[str, str]] = {
     Campaign.State: {Campaign.State.STARTED: GOOD},
     Schedule.State: {Schedule.State.RUNNING: GOOD, Schedule.State.DNC_OOS: BAD},
     DncService.State: {DncService.State.UP: GOOD, DncService.State.OUT_OF_SERVICE: BAD},
+    LeadUpload.State: {
+        LeadUpload.State.RUNNING: INFO,
+        LeadUpload.State.DONE: GOOD,
+        LeadUpload.State.FAILED: BAD,
+    },
     Lead.Pool: {Lead.Pool.CLAIMED: INFO, Lead.Pool.WAITING: WARN},
     DialerPort.State: {DialerPort.State.REGISTERED: GOOD, DialerPort.State.FAILED: BAD},
     ContactCenter.State: {

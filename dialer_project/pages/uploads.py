@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -13,11 +13,11 @@ from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget
 
 from campaigns.models import Campaign
 from dialer_project.admin_base import ScopedModelAdmin, ServiceForm
-from dialer_project.pages import marks
+from dialer_project.pages import marks, upload_progress
 from dialer_project.pages.campaign_bar import CampaignBarOnList, campaign_bar, named_campaign
 from dialer_project.pages.filters import CampaignFilter
 from dialer_project.times import in_zone
-from leads import services
+from leads import uploads
 from leads.models import LeadUpload
 
 
@@ -26,8 +26,8 @@ class UploadForm(ServiceForm):
         label=gettext_lazy("File"),
         widget=UnfoldAdminFileFieldWidget,
         help_text=gettext_lazy(
-            "One lead a line, name and phone number separated by a comma: Mary Silvester,554183015031. A header line, "
-            "a third column with a description, semicolons and tabs are understood."
+            "CSV or xlsx. One lead a line, name and phone number separated by a comma: Mary Silvester,554183015031. "
+            "A header line, a third column with a description, semicolons and tabs are understood."
         ),
     )
 
@@ -38,7 +38,10 @@ class UploadForm(ServiceForm):
 
     def write(self, fields: dict[str, Any]) -> LeadUpload:
         file = fields["file"]
-        return services.import_leads(self.actor, fields["campaign"], file, file.name)
+        return uploads.receive(self.actor, fields["campaign"], file, file.name)
+
+
+COUNTS = ["added_now", "duplicate_now", "invalid_now"]
 
 
 @admin.register(LeadUpload)
@@ -48,23 +51,14 @@ class LeadUploadAdmin(CampaignBarOnList, ScopedModelAdmin):
     add_fieldsets = [(None, {"fields": ["campaign", "file"]})]
     fieldsets = [
         (None, {"fields": ["campaign", "file_name", "uploader", "uploaded"]}),
-        (gettext_lazy("What came of it"), {"fields": ["added", "duplicate", "invalid", "refused"]}),
+        (gettext_lazy("What came of it"), {"fields": ["progress", "problem", *COUNTS, "refused"]}),
     ]
-    list_display = [
-        "file_name",
-        "campaign",
-        "uploaded",
-        "uploader",
-        "added",
-        "duplicate",
-        "invalid",
-        "refused",
-    ]
-    list_filter = [("campaign", CampaignFilter)]
+    list_display = ["file_name", "campaign", "uploaded", "uploader", "state_now", *COUNTS, "refused"]
+    list_filter = [("campaign", CampaignFilter), "state"]
     list_filter_sheet = True
     search_fields = ["file_name"]
     ordering = ["-uploaded_at"]
-    readonly_fields = ["uploaded", "uploader", "refused"]
+    readonly_fields = ["uploaded", "uploader", "progress", "problem", *COUNTS, "refused"]
     change_form_outer_before_template = "dialer/campaign_bar.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[LeadUpload]:
@@ -85,11 +79,33 @@ class LeadUploadAdmin(CampaignBarOnList, ScopedModelAdmin):
         """Without a link: who uploads leads need not see users."""
         return str(upload.uploaded_by or "–")
 
+    @admin.display(description=gettext_lazy("state"), ordering="state")
+    def state_now(self, upload: LeadUpload) -> SafeString:
+        return marks.state_badge(LeadUpload.State, upload.state)
+
+    @admin.display(description=gettext_lazy("progress"))
+    def progress(self, upload: LeadUpload) -> SafeString:
+        return upload_progress.bar(upload, self.url("progress", upload.pk))
+
+    @admin.display(description=gettext_lazy("error"))
+    def problem(self, upload: LeadUpload) -> SafeString:
+        return marks.figure(upload_progress.key(upload, "error"), upload.error or "–")
+
+    @admin.display(description=gettext_lazy("added"), ordering="added")
+    def added_now(self, upload: LeadUpload) -> SafeString:
+        return marks.figure(upload_progress.key(upload, "added"), upload.added)
+
+    @admin.display(description=gettext_lazy("duplicate"), ordering="duplicate")
+    def duplicate_now(self, upload: LeadUpload) -> SafeString:
+        return marks.figure(upload_progress.key(upload, "duplicate"), upload.duplicate)
+
+    @admin.display(description=gettext_lazy("invalid"), ordering="invalid")
+    def invalid_now(self, upload: LeadUpload) -> SafeString:
+        return marks.figure(upload_progress.key(upload, "invalid"), upload.invalid)
+
     @admin.display(description=gettext_lazy("refused rows"))
     def refused(self, upload: LeadUpload) -> SafeString:
-        if not (upload.duplicate or upload.invalid):
-            return SafeString("–")
-        return marks.link(self.url("refused", upload.pk), _("Download (CSV)"))
+        return upload_progress.refused_link(upload, self.url("refused", upload.pk))
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
         upload = context.get("original")
@@ -106,7 +122,12 @@ class LeadUploadAdmin(CampaignBarOnList, ScopedModelAdmin):
     def response_add(
         self, request: HttpRequest, obj: LeadUpload, post_url_continue: Any = None
     ) -> HttpResponse:
-        """On to the upload's page, with the counts in one sentence."""
+        """On to the upload's page, with the counts in one sentence when they are known."""
+        if not obj.is_over:
+            messages.info(
+                request, _("The file is large: it is imported in the background. You may leave this page.")
+            )
+            return HttpResponseRedirect(self.url("change", obj.pk))
         words = _("%(file)s: %(added)d added, %(duplicate)d duplicate, %(invalid)d invalid.") % {
             "file": obj.file_name,
             "added": obj.added,
@@ -120,7 +141,15 @@ class LeadUploadAdmin(CampaignBarOnList, ScopedModelAdmin):
         return HttpResponseRedirect(self.url("change", obj.pk))
 
     def pages(self) -> list[Any]:
-        return [("<int:pk>/refused/", "refused", self.refused_view)]
+        return [
+            ("<int:pk>/refused/", "refused", self.refused_view),
+            ("<int:pk>/progress/", "progress", self.progress_view),
+        ]
+
+    def progress_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        response = JsonResponse(upload_progress.figures(self.scoped(request, pk)))
+        response["Cache-Control"] = "no-store"
+        return response
 
     def refused_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         upload = self.scoped(request, pk)

@@ -8,7 +8,7 @@ import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 
 from accounts.models import Role
-from leads import services
+from leads import services, uploads
 from leads.models import CallAttempt, Lead, LeadStatus, LeadUpload
 from tests.factories import make_attempt, make_campaign, make_lead, make_user
 
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 def upload(data: bytes | str, **campaign: Any) -> LeadUpload:
     content = data.encode() if isinstance(data, str) else data
     target = make_campaign(started=False, **campaign)
-    return services.import_leads(None, target, io.BytesIO(content))
+    return uploads.import_leads(None, target, io.BytesIO(content))
 
 
 def leads() -> list[tuple[str, str, str]]:
@@ -73,12 +73,12 @@ def test_duplicates_in_the_file_and_in_the_campaign_are_not_added_twice() -> Non
     campaign = make_campaign(started=False)
     make_lead(campaign, name="There already", phone_number="554183015030")
     data = b"A,554183015030\nB,554183015031\nC,+55 41 8301-5031\n"
-    done = services.import_leads(None, campaign, io.BytesIO(data))
+    done = uploads.import_leads(None, campaign, io.BytesIO(data))
     assert counts(done) == (1, 2, 0)
     rows = list(csv.reader(io.StringIO(done.refused_rows)))[1:]
     assert [row[0] for row in rows] == ["1", "3"]
     assert "line 2" in rows[1][1]
-    assert counts(services.import_leads(None, campaign, io.BytesIO(data))) == (0, 3, 0)
+    assert counts(uploads.import_leads(None, campaign, io.BytesIO(data))) == (0, 3, 0)
     assert Lead.objects.count() == 2
 
 
@@ -107,7 +107,7 @@ def test_leads_change_only_while_the_campaign_is_stopped() -> None:
     campaign = make_campaign()
     lead = make_lead(campaign)
     with pytest.raises(ValidationError):
-        services.import_leads(None, campaign, io.BytesIO(b"A,554183015031\n"))
+        uploads.import_leads(None, campaign, io.BytesIO(b"A,554183015031\n"))
     with pytest.raises(ValidationError):
         services.update_lead(None, lead, name="B", description="", phone_number="554183015031")
     with pytest.raises(ValidationError):
@@ -134,6 +134,6 @@ def test_only_campaign_administrators_of_the_group_upload(role: Role) -> None:
     campaign = make_campaign(started=False)
     for user in (make_user(role, groups=[campaign.group]), make_user()):
         with pytest.raises(PermissionDenied):
-            services.import_leads(user, campaign, io.BytesIO(b"A,554183015031\n"))
+            uploads.import_leads(user, campaign, io.BytesIO(b"A,554183015031\n"))
     admin = make_user(groups=[campaign.group])
-    assert services.import_leads(admin, campaign, io.BytesIO(b"A,554183015031\n")).uploaded_by == admin
+    assert uploads.import_leads(admin, campaign, io.BytesIO(b"A,554183015031\n")).uploaded_by == admin

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
 
 from leads.models import LeadUpload
-from leads.services import import_leads
+from leads.uploads import import_leads
 
 
 class Command(BaseCommand):
