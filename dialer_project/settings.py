@@ -190,6 +190,9 @@ SPECTACULAR_SETTINGS = {
     ],
 }
 
+# --- dialing ------------------------------------------------------------------------------------------
+LEASE_SECONDS = env.integer("LEASE_SECONDS", 30, lowest=3)
+
 # --- Celery (the facts behind each line are measured: docs/architecture.md) -----------------------------
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
 CELERY_TASK_IGNORE_RESULT = True

@@ -2,30 +2,29 @@
 
 CLAIMED -> DIALING -> ANSWERED -> TRANSFERRING -> ENDED      `start`, `progress`, `finish`
 CLAIMED -> WITHDRAWN, or ENDED when on a do-not-call list    `start`, `withdraw`: nothing was dialed
+DIALING -> WITHDRAWN when the INVITE could not leave at once  `take_back`
 
 Every change is announced in its own transaction, save the start of a call, which nobody waits for.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from campaigns import lifecycle
 from campaigns.announce import announce
 from dialing import gate
 from dialing.gate import Answer, Verdict
+from dialing.leases import LEASE
 from dialing.start import CallOrder as CallOrder
 from dialing.start import to_dialing
 from leads import pool
 from leads.models import CallAttempt, Lead, LeadStatus
 
 State = CallAttempt.State
-
-LEASE = timedelta(seconds=30)
-"""How long a worker holds an attempt without renewing it. Workers renew every few seconds."""
 
 UNDER_WAY = (State.DIALING, State.ANSWERED, State.TRANSFERRING)
 OPEN = (State.CLAIMED, *UNDER_WAY)
@@ -124,6 +123,27 @@ def withdraw(attempt_id: int, reason: str, *, used_up: bool = False) -> bool:
     _lead_of(attempt).filter(pool=Lead.Pool.CLAIMED).update(
         pool=Lead.Pool.DONE if used_up else Lead.Pool.WAITING
     )
+    _announce(attempt, State.WITHDRAWN)
+    return True
+
+
+@transaction.atomic
+def take_back(attempt_id: int, worker: str, reason: str) -> bool:
+    """DIALING -> WITHDRAWN by the worker that started it and sent no INVITE: nothing was dialed, nothing counts."""
+    taken = CallAttempt.objects.filter(
+        pk=attempt_id, state=State.DIALING, worker=worker, ended_at=None
+    ).update(
+        state=State.WITHDRAWN,
+        number=None,
+        started_at=None,
+        port=None,
+        reason=reason[:300],
+        ended_at=timezone.now(),
+    )
+    if not taken:
+        return False
+    attempt = CallAttempt.objects.get(pk=attempt_id)
+    _lead_of(attempt).update(attempts=F("attempts") - 1, pool=Lead.Pool.WAITING)
     _announce(attempt, State.WITHDRAWN)
     return True
 

@@ -9,7 +9,7 @@ import logging
 import queue
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Collection, Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -31,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 LONGEST_CALL = 3600.0
 """Seconds after which a call is ended whatever it is doing; a call has its own deadline in the loop."""
+GATE_HOLDS = 1.0
+"""Seconds from the gate to the INVITE at most (I6): a process that stood still in between must not dial."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,14 @@ class Ended:
     """Of an analysed call: what the detector heard."""
 
 
-CallEvents = queue.SimpleQueue[Progress | Ended]
+@dataclass(frozen=True, slots=True)
+class NotDialed:
+    """No INVITE left, and none will."""
+
+    reason: str
+
+
+CallEvents = queue.SimpleQueue[Progress | Ended | NotDialed]
 
 
 @dataclass(slots=True, eq=False)
@@ -96,6 +105,7 @@ class CallLoop:
         self.detection = Detection(capacity)
         self.results: ResultTable = DEFAULT_TABLE
         self.calls: dict[int, ActiveCall] = {}
+        self._ending = False
         self._stopped_at: dict[int, float] = {}  # campaign -> when its stop was heard
         self._tasks: set[asyncio.Task[None]] = set()
         self._thread = threading.Thread(target=self._run, name="calls", daemon=True)
@@ -122,7 +132,7 @@ class CallLoop:
         return asyncio.run_coroutine_threadsafe(work, self.loop)
 
     def begin(self, order: CallOrder, account: SipAccount, checked_at: float) -> CallEvents:
-        """Dials; the events come to the returned queue, `Ended` last, and always."""
+        """Dials; the events come to the returned queue, `Ended` last, or `NotDialed` alone; one of them always."""
         call = ActiveCall(order, account, queue.SimpleQueue(), checked_at)
         self.loop.call_soon_threadsafe(self._begin, call)
         return call.events
@@ -140,6 +150,15 @@ class CallLoop:
         """Cancels the campaign's calls that nobody has answered (I6); returns how many."""
         self._stopped_at[campaign] = time.monotonic()
         return self._cancel([call for call in self.calls.values() if call.order.campaign == campaign])
+
+    def cancel_attempts(self, attempts: Collection[int]) -> int:
+        """Cancels those of these calls that nobody has answered; returns how many."""
+        return self._cancel([self.calls[attempt] for attempt in attempts if attempt in self.calls])
+
+    def dial_no_more(self) -> None:
+        """The end begins: nothing new, and what rings is cancelled."""
+        self._ending = True
+        self.cancel_unanswered()
 
     def cancel_unanswered(self) -> int:
         return self._cancel(list(self.calls.values()))
@@ -159,10 +178,20 @@ class CallLoop:
         return len(ringing)
 
     def _begin(self, call: ActiveCall) -> None:
+        if reason := self._why_not(call):
+            call.events.put(NotDialed(reason))
+            return
         self.calls[call.order.attempt] = call
-        if self._stopped_at.get(call.order.campaign, float("-inf")) >= call.checked_at:
-            call.cancel.set()
         self.spawn(self._place(call))
+
+    def _why_not(self, call: ActiveCall) -> str:
+        """What came between the gate and this moment, or an empty text."""
+        if self._stopped_at.get(call.order.campaign, float("-inf")) >= call.checked_at:
+            return "The campaign was stopped."
+        if self._ending:
+            return "The calls worker is shutting down."
+        waited = time.monotonic() - call.checked_at
+        return f"The calls worker stood still for {waited:.1f} s." if waited > GATE_HOLDS else ""
 
     async def _place(self, call: ActiveCall) -> None:
         report: CallReport | None = None

@@ -22,8 +22,9 @@ from dialing import attempt as attempts
 from dialing import evidence, ports
 from dialing.announcements import listen
 from dialing.attempt import Outcome
-from dialing.call_loop import CallEvents, CallLoop, Ended, Progress
+from dialing.call_loop import CallEvents, CallLoop, Ended, NotDialed, Progress
 from dialing.free_ports import FreePorts
+from dialing.leases import LEASE, RENEW_ATTEMPTS_EVERY
 from dialing.port_keeper import PortKeeper
 from dialing.records import Records, one_line
 from leads.models import CallAttempt, LeadStatus
@@ -34,8 +35,6 @@ logger = logging.getLogger(__name__)
 
 PORT_WAIT = 1.0
 """Seconds to wait for a port: the last call's end is known to the engine before its port is back."""
-RENEW_EVERY = 5.0
-"""Seconds between renewals of the leases of attempts (`attempts.LEASE`)."""
 LOOK_EVERY = 1.0
 """Seconds between looks whether a campaign with ringing calls was stopped, should an announcement be lost (I6)."""
 READ_RESULTS_EVERY = 5.0
@@ -118,6 +117,9 @@ class CallsWorker:
                 if event.heard is not None:
                     self.records.submit(evidence.keep, attempt_id, event)
                 return
+            if isinstance(event, NotDialed):
+                self.records.insist(attempts.take_back, attempt_id, self.name, event.reason)
+                return
             self._record_progress(attempt_id, event)
 
     def _record_progress(self, attempt_id: int, event: Progress) -> None:
@@ -155,21 +157,23 @@ class CallsWorker:
             await asyncio.sleep(READ_RESULTS_EVERY)
 
     async def _renew(self) -> None:
-        """Renews the leases of all attempts in one UPDATE. When it can't for too long, they are not ours any more:
-        recovery may give their leads to others, so calls that nobody has answered are cancelled."""
+        """Renews the leases of all attempts in one UPDATE. Those that it can't renew for too long are not ours any
+        more: recovery gives their leads to others, so calls that nobody has answered are cancelled."""
         renewed_at = time.monotonic()
         while True:
-            await asyncio.sleep(RENEW_EVERY)
+            await asyncio.sleep(RENEW_ATTEMPTS_EVERY)
             with self._lock:
                 active = list(self._active)
             try:
-                await asyncio.wrap_future(self.records.submit(_renew, active))
-            except (OperationalError, InterfaceError) as error:
+                async with asyncio.timeout(LEASE.total_seconds() / 2):
+                    lost = await asyncio.wrap_future(self.records.submit(_renew, active))
+            except (OperationalError, InterfaceError, TimeoutError) as error:
                 logger.warning("Attempts can't be renewed: %s", one_line(error))
-                if time.monotonic() - renewed_at > attempts.LEASE.total_seconds() - RENEW_EVERY:
+                if time.monotonic() - renewed_at > LEASE.total_seconds() - RENEW_ATTEMPTS_EVERY:
                     self._cancelled(self.calls.cancel_unanswered())
             else:
                 renewed_at = time.monotonic()
+                self._cancelled(self.calls.cancel_attempts(lost))
 
     def _cancelled(self, calls: int) -> None:
         if calls:
@@ -180,7 +184,7 @@ class CallsWorker:
     def drain(self) -> None:
         """Takes no attempt any more, cancels what rings; answered calls may end in their own time."""
         self._draining.set()
-        self.calls.loop.call_soon_threadsafe(self.calls.cancel_unanswered)
+        self.calls.loop.call_soon_threadsafe(self.calls.dial_no_more)
         self.calls.loop.call_soon_threadsafe(
             self.calls.loop.call_later, PATIENCE.total_seconds(), self.calls.hang_up_all
         )
@@ -227,8 +231,10 @@ def _started(campaigns: set[int]) -> set[int]:
     return set(started.values_list("pk", flat=True))
 
 
-def _renew(attempt_ids: list[int]) -> None:
-    if attempt_ids:
-        CallAttempt.objects.filter(pk__in=attempt_ids, ended_at=None).update(
-            lease_until=timezone.now() + attempts.LEASE
-        )
+def _renew(attempt_ids: list[int]) -> set[int]:
+    """Returns those that are not ours any more: recovery has ended them."""
+    if not attempt_ids:
+        return set()
+    mine = CallAttempt.objects.filter(pk__in=attempt_ids, ended_at=None)
+    mine.update(lease_until=timezone.now() + LEASE)
+    return set(attempt_ids) - set(mine.values_list("pk", flat=True))

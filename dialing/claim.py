@@ -1,11 +1,10 @@
 """Taking due leads out of the pool: one statement claims them and writes their attempts (invariant I1)."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.db import connection
 
-CLAIM_LEASE = timedelta(seconds=60)
-"""How long a claimed attempt may wait for a worker before recovery gives its lead back."""
+from dialing.leases import CLAIM_LEASE
 
 # `due` walks the partial index lead_claimable in its own order, and stops after n rows. It sorts by nothing
 # else: an upload gives all its leads one due time, and a tie-break by id would sort the whole list for each

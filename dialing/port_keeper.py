@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from dialing import ports
 from dialing.free_ports import FreePorts
+from dialing.leases import RENEW_PORTS_EVERY
 from dialing.ports import LeasedPort
 from dialing.records import Records, one_line
 from telephony.sip.account import SipAccount
@@ -17,8 +18,6 @@ from telephony.sip.user_agent import UserAgent
 
 logger = logging.getLogger(__name__)
 
-EVERY = 3.0
-"""Seconds between renewals; a lease (`ports.LEASE`) outlives several lost ones."""
 TRY_AGAIN = 10.0
 """Seconds before the next try when a registrar did not answer."""
 REFUSED_AGAIN = 60.0
@@ -84,7 +83,7 @@ class PortKeeper:
                     logger.warning("Dialer ports can't be renewed, trying on: %s", one_line(error))
                 away = True
             try:
-                async with asyncio.timeout(EVERY):
+                async with asyncio.timeout(RENEW_PORTS_EVERY):
                     await self._look.wait()
             except TimeoutError:
                 pass
@@ -94,8 +93,19 @@ class PortKeeper:
             if leased.get(port_id) != held.port:
                 await self._give_up(port_id, held)
         for port_id, port in leased.items():
-            if port_id not in self._held and not self._free.is_taken(port_id):
+            if port_id in self._held:
+                self._confirm(port)
+            elif not self._free.is_taken(port_id):
                 self._take(port)
+
+    def _confirm(self, port: LeasedPort) -> None:
+        """The record forgets a registration when a lease runs out before we take it again: say it once more."""
+        held = self._held[port.id]
+        registration = self._agent.registrations.get(held.account)
+        if registration is None or port.is_registered or held.writes:
+            return
+        if registration.state is RegistrationState.REGISTERED:
+            self._record(held, None)
 
     def _take(self, port: LeasedPort) -> None:
         account = SipAccount(

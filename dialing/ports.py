@@ -3,17 +3,16 @@
 A lease names its worker and ends by itself when it is not renewed, so a killed worker's ports come back.
 """
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from campaigns.announce import announce
+from dialing.leases import LEASE
 from leads.models import CallAttempt
 from telephony.models import DialerPort
-
-LEASE = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +25,8 @@ class LeasedPort:
     registrar_host: str
     registrar_port: int
     transport: str
+    is_registered: bool = field(default=False, compare=False)
+    """By the record; a lease that ran out and was taken again by the same worker says no."""
 
 
 @transaction.atomic
@@ -51,7 +52,15 @@ def keep_ports(worker: str, capacity: int, now: datetime) -> list[LeasedPort]:
             worker=worker, lease_until=now + LEASE, state=DialerPort.State.OFF, last_error=""
         )
     return [
-        LeasedPort(p.pk, p.extension, p.password, p.registrar_host, p.registrar_port, p.transport)
+        LeasedPort(
+            p.pk,
+            p.extension,
+            p.password,
+            p.registrar_host,
+            p.registrar_port,
+            p.transport,
+            p.state == DialerPort.State.REGISTERED,
+        )
         for p in mine.filter(enabled=True).order_by("pk")
     ]
 

@@ -10,7 +10,8 @@ from django.db import connection
 from django.utils import timezone
 
 from campaigns.models import Campaign, Schedule
-from dialing.claim import CLAIM, CLAIM_LEASE, claim_leads, parameters
+from dialing.claim import CLAIM, claim_leads, parameters
+from dialing.leases import CLAIM_LEASE
 from leads.models import CallAttempt, Lead
 from tests.factories import make_attempt, make_campaign, make_lead, make_leads, make_schedule
 

@@ -8,6 +8,7 @@ from django.utils import timezone
 from dialing import attempt as attempts
 from dialing import ports, recovery
 from dialing.attempt import State
+from dialing.leases import LEASE
 from leads.models import CallAttempt, Lead, LeadStatus
 from telephony.models import DialerPort
 from tests.factories import make_attempt, make_campaign, make_lead, make_port
@@ -23,7 +24,7 @@ def test_i4_a_call_whose_worker_died_ends_as_unknown_and_is_counted(state: str) 
     attempt = make_attempt(make_lead(campaign))
     attempts.start(attempt.pk, "host:1", make_port().pk)
     CallAttempt.objects.update(state=state)
-    now = timezone.now() + attempts.LEASE + timedelta(seconds=1)
+    now = timezone.now() + LEASE + timedelta(seconds=1)
     assert recovery.recover_attempts(now) == 1
     attempt.refresh_from_db()
     lead = Lead.objects.get()

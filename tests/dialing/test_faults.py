@@ -1,0 +1,130 @@
+"""Faults that bit once in a fault-injection run (`make chaos`), each made by hand."""
+
+import threading
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.utils import timezone
+
+from dialing import attempt as attempts
+from dialing import ports, recovery
+from dialing.attempt import CallOrder, State
+from dialing.calls_worker import CallsWorker
+from leads.models import CallAttempt, Lead
+from telephony.demo_pbx.process import DemoPbxProcess, DemoPbxReady
+from telephony.models import DialerPort
+from tests.dialing.test_worker import PBX, attempt, calls, eventually
+from tests.factories import make_attempt, make_port
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+NEVER_ANSWERS = "554100000104"
+
+
+@pytest.fixture
+def quick_leases(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dialing.calls_worker.RENEW_ATTEMPTS_EVERY", 0.2)
+    monkeypatch.setattr("dialing.port_keeper.RENEW_PORTS_EVERY", 0.2)
+
+
+@pytest.fixture
+def pbx(tmp_path: Path) -> Iterator[DemoPbxReady]:
+    with DemoPbxProcess(tmp_path) as process:
+        yield process.start(PBX)
+
+
+@pytest.fixture
+def worker(quick_leases: None, pbx: DemoPbxReady) -> Iterator[CallsWorker]:
+    make_port(extension="6001", password="pw6001", registrar_port=pbx.sip_port)
+    worker = CallsWorker(capacity=1, name="test worker")
+    worker.start()
+    eventually(lambda: ports.registered(timezone.now()).count() == 1)
+    yield worker
+    worker.close()
+
+
+def assert_not_dialed(made: CallAttempt, reason: str, pbx: DemoPbxReady) -> None:
+    """No INVITE left, nothing is counted, and the lead waits as before."""
+    made.refresh_from_db()
+    lead = Lead.objects.get()
+    assert (made.state, made.number, made.started_at) == (State.WITHDRAWN, None, None)
+    assert reason in made.reason
+    assert (lead.attempts, lead.pool) == (0, Lead.Pool.WAITING)
+    time.sleep(0.3)
+    assert calls(pbx) == []
+
+
+def test_i6_a_worker_that_stood_still_after_the_gate_does_not_dial(
+    worker: CallsWorker, pbx: DemoPbxReady
+) -> None:
+    made = attempt(NEVER_ANSWERS)
+    worker.calls.loop.call_soon_threadsafe(time.sleep, 1.5)  # a SIGSTOP, a host without a CPU to spare
+    worker.carry_out(made.pk)
+    assert_not_dialed(made, "stood still", pbx)
+    assert worker.ports.counts() == (1, 0)
+
+
+def test_i6_a_stop_heard_between_gate_and_invite_sends_no_invite(
+    worker: CallsWorker, pbx: DemoPbxReady, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, start = attempt(NEVER_ANSWERS), attempts.start
+
+    def stopped_just_after(attempt_id: int, name: str, port: int) -> CallOrder | None:
+        order = start(attempt_id, name, port)
+        worker.calls.loop.call_soon_threadsafe(worker.calls.campaign_stopped, made.campaign_id)
+        return order
+
+    monkeypatch.setattr(attempts, "start", stopped_just_after)
+    worker.carry_out(made.pk)
+    assert_not_dialed(made, "stopped", pbx)
+
+
+def test_i4_a_shutdown_between_gate_and_invite_sends_no_invite(
+    worker: CallsWorker, pbx: DemoPbxReady, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, start = attempt(NEVER_ANSWERS), attempts.start
+
+    def drained_just_after(attempt_id: int, name: str, port: int) -> CallOrder | None:
+        order = start(attempt_id, name, port)
+        worker.drain()
+        return order
+
+    monkeypatch.setattr(attempts, "start", drained_just_after)
+    worker.carry_out(made.pk)
+    assert_not_dialed(made, "shutting down", pbx)
+
+
+def test_i2_a_call_whose_attempt_recovery_has_ended_is_cancelled(
+    worker: CallsWorker, pbx: DemoPbxReady
+) -> None:
+    """The worker stood still longer than its lease: the lead may be called by another one at any moment."""
+    made = attempt(NEVER_ANSWERS)
+    thread = threading.Thread(target=worker.carry_out, args=(made.pk,))
+    thread.start()
+    eventually(lambda: CallAttempt.objects.get().state == State.DIALING)
+    time.sleep(0.3)
+    assert recovery.recover_attempts(timezone.now() + timedelta(hours=1)) == 1
+    thread.join(3)
+    assert not thread.is_alive()
+    eventually(lambda: calls(pbx))
+    assert calls(pbx)[0]["answered_at"] is None
+    assert CallAttempt.objects.get().ended_by == "recovery"
+
+
+def test_i4_ports_whose_lease_ran_out_while_the_worker_stood_still_come_back(worker: CallsWorker) -> None:
+    """They were leased again and still registered, and nobody said so: no call was made any more."""
+    recovery.free_ports(timezone.now() + timedelta(hours=1))
+    assert DialerPort.objects.get().state == DialerPort.State.OFF
+    eventually(lambda: ports.registered(timezone.now()).count() == 1, within=2)
+
+
+def test_only_the_worker_that_started_an_attempt_takes_it_back() -> None:
+    made = make_attempt()
+    assert attempts.start(made.pk, "mine", make_port().pk)
+    assert not attempts.take_back(made.pk, "other", "no")
+    assert attempts.take_back(made.pk, "mine", "no")
+    assert not attempts.take_back(made.pk, "mine", "no")
+    assert Lead.objects.get().attempts == 0
