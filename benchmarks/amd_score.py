@@ -109,8 +109,17 @@ def main() -> int:
         print("|---" * (len(FIGURES) + 1) + "|")
         for name, result in found.items():
             print(row(score, name, result))
-    print(f"\n{json.dumps({'amd_score': results})}")
+    print(f"\n{json.dumps({'amd_score': {name: shares(found) for name, found in results.items()}})}")
     return 0
+
+
+def shares(found: dict[str, Any]) -> dict[str, dict[str, float]]:
+    """Of each detector the figures of the table, as plain numbers."""
+
+    def plain(figure: Any) -> float:
+        return float(round(figure["share"] if isinstance(figure, dict) else figure, 4))
+
+    return {name: {key: plain(result[key]) for key in FIGURES} for name, result in found.items()}
 
 
 if __name__ == "__main__":
