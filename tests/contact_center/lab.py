@@ -80,3 +80,44 @@ class AmiLog:
 
     def events(self, *names: str) -> list[Message]:
         return [message for _, message in self.said if message.event in names]
+
+
+class Proxy:
+    """Between the product and AMI: connections can be cut, or swallowed without a word."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.is_deaf = False
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._server: asyncio.Server | None = None
+
+    async def __aenter__(self) -> "Proxy":
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._server
+        self._server.close()
+        self.cut()
+        await asyncio.sleep(0.1)
+
+    def cut(self) -> None:
+        for writer in list(self._writers):
+            writer.close()
+
+    async def _serve(self, near: asyncio.StreamReader, near_out: asyncio.StreamWriter) -> None:
+        far, far_out = await asyncio.open_connection("127.0.0.1", AMI_PORT)
+        self._writers |= {near_out, far_out}
+        await asyncio.gather(self._pass(near, far_out), self._pass(far, near_out))
+        self._writers -= {near_out, far_out}
+
+    async def _pass(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        try:
+            while data := await source.read(65536):
+                if not self.is_deaf:
+                    target.write(data)
+        except OSError:
+            pass
+        finally:
+            target.close()
