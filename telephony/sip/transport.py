@@ -65,6 +65,10 @@ def bound_socket(host: str, port: int, kind: socket.SocketKind = socket.SOCK_DGR
     sock = socket.socket(family, kind)
     try:
         sock.setblocking(False)
+        if family == socket.AF_INET6:
+            sock.setsockopt(
+                socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1
+            )  # else its peers look like ::ffff:192.0.2.1
         sock.bind((host, port))
     except OSError as error:
         sock.close()
@@ -73,20 +77,34 @@ def bound_socket(host: str, port: int, kind: socket.SocketKind = socket.SOCK_DGR
 
 
 class UdpTransport:
-    """All accounts and calls of a process on one UDP socket."""
+    """All accounts and calls of a process on one UDP socket; bound to all IPv4 addresses, it opens a second one for
+    the first destination with an IPv6 address."""
 
     reliable = False
 
     def __init__(self, receiver: Receiver, host: str, port: int) -> None:
         self._receiver = receiver
-        self._sock = bound_socket(host, port)
-        with contextlib.suppress(OSError):
-            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+        self._loop = asyncio.get_running_loop()
+        self._towards: dict[str, str] = {}
+        self._sock = self._open(host, port)
+        self._other: socket.socket | None = None
         self._host, self._port = self._sock.getsockname()[:2]
         self._wildcard = ipaddress.ip_address(self._host.partition("%")[0]).is_unspecified
-        self._towards: dict[str, str] = {}
-        self._loop = asyncio.get_running_loop()
-        self._loop.add_reader(self._sock.fileno(), self._readable)
+
+    def _open(self, host: str, port: int) -> socket.socket:
+        sock = bound_socket(host, port)
+        with contextlib.suppress(OSError):
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+        self._loop.add_reader(sock.fileno(), self._readable, sock)
+        return sock
+
+    def _socket_for(self, destination: Destination) -> socket.socket:
+        """OSError when this machine has no IPv6."""
+        if ":" not in destination.host or ":" in self._host or not self._wildcard:
+            return self._sock
+        if self._other is None:
+            self._other = self._open("::", 0)
+        return self._other
 
     def local_address(self, destination: Destination) -> tuple[str, int]:
         if not self._wildcard:
@@ -94,21 +112,21 @@ class UdpTransport:
         host = self._towards.get(destination.host)
         if host is None:
             host = self._towards[destination.host] = local_host_towards(destination.host)
-        return host, self._port
+        return host, self._socket_for(destination).getsockname()[1]
 
     def send(self, data: bytes, destination: Destination) -> None:
         try:
-            self._sock.sendto(data, (destination.host, destination.port))
+            self._socket_for(destination).sendto(data, (destination.host, destination.port))
         except BlockingIOError:
             logger.debug("UDP send buffer is full; the retransmission will do")
         except OSError as error:
             # Reported in the next turn, so that the sender has finished its bookkeeping.
             self._loop.call_soon(self._receiver.transport_failed, destination, str(error))
 
-    def _readable(self) -> None:
+    def _readable(self, sock: socket.socket) -> None:
         for _ in range(MAX_DATAGRAMS_A_TURN):
             try:
-                data, address = self._sock.recvfrom(65536)
+                data, address = sock.recvfrom(65536)
             except (BlockingIOError, InterruptedError):
                 return
             except OSError as error:
@@ -117,5 +135,7 @@ class UdpTransport:
             self._receiver.receive(data, Destination("udp", address[0], address[1]))
 
     def close(self) -> None:
-        self._loop.remove_reader(self._sock.fileno())
-        self._sock.close()
+        for sock in (self._sock, self._other):
+            if sock is not None:
+                self._loop.remove_reader(sock.fileno())
+                sock.close()

@@ -50,6 +50,7 @@ class LoopbackPeer:
         self.rtp_received: list[bytes] = []
         self.port = 0
         self.transport = "udp"
+        self.host = "127.0.0.1"
         self._send: Send = lambda data: None
         self._tag = new_tag()
         self._branches = itertools.count(1)
@@ -64,11 +65,15 @@ class LoopbackPeer:
     def methods(self) -> list[str]:
         return [_name(envelope) for envelope in self.received]
 
+    @property
+    def _bracketed(self) -> str:
+        return f"[{self.host}]" if ":" in self.host else self.host
+
     def requests(self, method: str) -> list[Envelope]:
         return [envelope for envelope in self.received if _name(envelope) == method]
 
     def account(self, password: str = "secret") -> SipAccount:
-        return SipAccount("6001", password, "127.0.0.1", self.port, self.transport)
+        return SipAccount("6001", password, self.host, self.port, self.transport)
 
     def take(self, data: bytes, send: Send) -> None:
         envelope = read_message(data)
@@ -85,7 +90,9 @@ class LoopbackPeer:
     ) -> None:
         assert isinstance(envelope.message, Request)
         response: Response = make_response(envelope.message, code, to_tag=self._tag)
-        response.headers.set("Contact", f"<sip:peer@127.0.0.1:{self.port};transport={self.transport}>")
+        response.headers.set(
+            "Contact", f"<sip:peer@{self._bracketed}:{self.port};transport={self.transport}>"
+        )
         for name, value in (headers or {}).items():
             response.headers.set(name, value)
         if body:
@@ -98,9 +105,7 @@ class LoopbackPeer:
         invite = self._invite
         assert invite.contact is not None
         request = Request(method, invite.contact.uri, body)
-        via = (
-            f"SIP/2.0/{self.transport.upper()} 127.0.0.1:{self.port};branch=z9hG4bKpeer{next(self._branches)}"
-        )
+        via = f"SIP/2.0/{self.transport.upper()} {self._bracketed}:{self.port};branch=z9hG4bKpeer{next(self._branches)}"
         request.headers.set("Via", via)
         request.headers.set("From", f"{invite.message.headers['To']};tag={self._tag}")
         request.headers.set("To", invite.message.headers["From"])
@@ -126,7 +131,7 @@ class LoopbackPeer:
     async def _take_call(self, envelope: Envelope) -> None:
         behaviour = self.behaviour
         await self._open_rtp(envelope)
-        sdp = LocalAudio("127.0.0.1", self._rtp_port, codecs=(8,)).offer()
+        sdp = LocalAudio(self.host, self._rtp_port, codecs=(8,)).offer()
         if behaviour.ring_after is not None:
             await asyncio.sleep(behaviour.ring_after)
             self._reply(
@@ -148,7 +153,7 @@ class LoopbackPeer:
         self._reply(envelope, 200)
         assert self._invite is not None
         if self.behaviour.answers_cancel_with_200:
-            sdp = LocalAudio("127.0.0.1", self._rtp_port, codecs=(8,)).offer()
+            sdp = LocalAudio(self.host, self._rtp_port, codecs=(8,)).offer()
             self._reply(self._invite, 200, sdp)
         else:
             self._reply(self._invite, 487)
@@ -182,7 +187,7 @@ class LoopbackPeer:
                 received.append(data)
 
         self._rtp, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-            Ear, local_addr=("127.0.0.1", 0)
+            Ear, local_addr=(self.host, 0)
         )
         self._rtp_port: int = self._rtp.get_extra_info("sockname")[1]
 
@@ -211,11 +216,15 @@ class LoopbackPeer:
 
 @asynccontextmanager
 async def loopback_peer(
-    behaviour: Behaviour | None = None, *, transport: str = "udp", tls: ssl.SSLContext | None = None
+    behaviour: Behaviour | None = None,
+    *,
+    transport: str = "udp",
+    tls: ssl.SSLContext | None = None,
+    host: str = "127.0.0.1",
 ) -> AsyncIterator[LoopbackPeer]:
-    """A peer that listens on a free port of 127.0.0.1."""
+    """A peer that listens on a free port of a loopback address."""
     peer = LoopbackPeer(behaviour or Behaviour())
-    peer.transport = transport
+    peer.transport, peer.host = transport, host
     loop = asyncio.get_running_loop()
     if transport == "udp":
 
@@ -226,7 +235,7 @@ async def loopback_peer(
             def datagram_received(self, data: bytes, addr: Any) -> None:
                 peer.take(data, lambda answer: self.transport.sendto(answer, addr))
 
-        datagrams, _ = await loop.create_datagram_endpoint(Datagrams, local_addr=("127.0.0.1", 0))
+        datagrams, _ = await loop.create_datagram_endpoint(Datagrams, local_addr=(host, 0))
         peer.port = datagrams.get_extra_info("sockname")[1]
         try:
             yield peer
@@ -244,7 +253,7 @@ async def loopback_peer(
             for message in framer.feed(data):
                 peer.take(message, writer.write)
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=tls)
+    server = await asyncio.start_server(serve, host, 0, ssl=tls)
     peer.port = server.sockets[0].getsockname()[1]
     try:
         yield peer
