@@ -12,6 +12,7 @@ from .digest import DigestSession
 from .exchange import Exchange
 from .grammar import NameAddr, parse_uri
 from .message import Envelope, Reason, new_call_id, new_tag
+from .resolver import literal_address
 from .transaction_layer import Failure, Timer, TransactionLayer
 from .transport import Destination
 
@@ -20,6 +21,7 @@ logger = logging.getLogger(__name__)
 REFRESH_SHARE = (0.5, 0.8)  # of the granted time, spread so that many ports don't come at once
 RETRY_S = (5.0, 60.0)  # first and longest pause after a failed refresh
 LONGEST_EXPIRES_S = 86400
+LEARN_AGAIN_S = 10.0  # a NAT that gives every packet another port must not keep us registering
 REFUSALS = (401, 403, 404, 407)  # asking again with the same credentials can only lock the account
 
 
@@ -78,6 +80,13 @@ class Registration:
         self._was_registered = False
         self._removing = False
         self._interval_retries = 0
+        self._old_contact: str | None = None  # replaced in the request that is on its way
+        self._learn_again_at = 0.0
+
+    @property
+    def contact(self) -> str:
+        """The URI under which the registrar reaches us, as far as it has told."""
+        return self._contact
 
     def start(self) -> None:
         """Register now; then refresh until `remove`."""
@@ -127,7 +136,10 @@ class Registration:
         headers.set("To", f"<{account.aor}>")
         headers.set("Call-ID", self._call_id)
         headers.set("CSeq", f"{self._next_cseq()} REGISTER")
-        headers.set("Contact", f"<{self._contact}>;expires={expires}")
+        contacts = [f"<{self._contact}>;expires={expires}"]
+        if self._old_contact is not None:
+            contacts.append(f"<{self._old_contact}>;expires=0")
+        headers.set("Contact", ", ".join(contacts))
         headers.set("Expires", str(expires))
         self._exchange = Exchange(
             self._layer, request, self.destination, self, digest=self._digest, next_cseq=self._next_cseq
@@ -145,6 +157,9 @@ class Registration:
         if self._removing:
             self.expires_at = None
             self._set_state(RegistrationState.UNREGISTERED)
+        elif self._learn_contact(response):
+            self._send(self._expires)
+            return
         else:
             granted = self._granted(response)
             self._was_registered = True
@@ -152,6 +167,28 @@ class Registration:
             self._schedule(granted * random.uniform(*REFRESH_SHARE))
             self._set_state(RegistrationState.REGISTERED)
         self._settle(None)
+
+    def _learn_contact(self, response: Envelope) -> bool:
+        """A NAT between us and the registrar shows in `received` and `rport` of our Via (RFC 3581): the binding must
+        name what they say, or no request finds us. True: register again with it, once for each refresh."""
+        self._old_contact = None
+        now = self._layer.scheduler.time()
+        if self.destination.transport != "udp" or now < self._learn_again_at:
+            return False
+        host = response.via.params.get("received")
+        port = response.via.params.get("rport")
+        ours = parse_uri(self._contact)
+        host = (host or ours.host).strip("[]")
+        if literal_address(host) is None or (port and not port.isdecimal()):
+            return False
+        seen = int(port) if port else ours.port
+        if (host, seen) == (ours.host.strip("[]"), ours.port) or not 0 < (seen or 0) < 65536:
+            return False
+        self._learn_again_at = now + LEARN_AGAIN_S
+        self._old_contact = self._contact
+        self._contact = f"sip:{ours.user}@{f'[{host}]' if ':' in host else host}:{seen}"
+        logger.info("%s is seen as %s:%s by its registrar", self.account.aor, host, seen)
+        return True
 
     def _granted(self, response: Envelope) -> int:
         """Seconds granted: on our Contact, else in Expires, else what we asked (RFC 3261 section 10.3)."""
@@ -189,6 +226,10 @@ class Registration:
         if self._removing:
             self._set_state(RegistrationState.UNREGISTERED)
             self._settle(None)
+            return
+        if self._old_contact is not None and code is not None and code not in REFUSALS:
+            self._old_contact = None  # some registrars take one Contact at a time
+            self._send(self._expires)
             return
         if code in (401, 407):
             reason = "wrong user name or password"

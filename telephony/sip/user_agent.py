@@ -326,6 +326,9 @@ class UserAgent:
             layer.transports[name] = transport
 
     def _contact(self, account: SipAccount, destination: Destination) -> str:
+        registration = self.registrations.get(account)
+        if registration is not None:  # it knows better behind a NAT
+            return registration.contact
         host, port = self._running.transport_of(destination).local_address(destination)
         host = f"[{host}]" if ":" in host else host
         suffix = "" if destination.transport == "udp" else f";transport={destination.transport}"

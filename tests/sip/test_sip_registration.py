@@ -129,3 +129,47 @@ def test_unregister_sends_expiry_0_and_stops_the_refreshes() -> None:
     far.clock.advance(4000)
     assert len(far.sent) == 2
     assert far.clock.pending == 0
+
+
+def test_the_binding_names_the_address_that_the_registrar_sees() -> None:
+    far = Registrar()
+    via = far.sent[0].headers["Via"]
+    far.respond(200, {"Via": via.replace(";rport", ";rport=31000;received=203.0.113.7")})
+    assert far.sent[1].headers["Contact"] == (
+        "<sip:6001@203.0.113.7:31000>;expires=300, <sip:6001@192.0.2.2:5070>;expires=0"
+    )
+    assert far.states == [RegistrationState.REGISTERING]
+    via = far.sent[1].headers["Via"]
+    far.respond(200, {"Via": via.replace(";rport", ";rport=31000;received=203.0.113.7")})
+    assert far.states[-1] is RegistrationState.REGISTERED
+    assert far.registration.contact == "sip:6001@203.0.113.7:31000"
+    assert len(far.sent) == 2
+    far.clock.advance(250)
+    assert far.sent[2].headers["Contact"] == "<sip:6001@203.0.113.7:31000>;expires=300"
+
+
+def test_an_address_that_changes_all_the_time_is_followed_once_a_refresh() -> None:
+    far = Registrar()
+    for port in (31000, 31001):
+        via = far.sent[-1].headers["Via"]
+        far.respond(200, {"Via": via.replace(";rport", f";rport={port};received=203.0.113.7")})
+    assert len(far.sent) == 2
+    assert far.states[-1] is RegistrationState.REGISTERED
+
+
+def test_a_registrar_that_takes_one_contact_at_a_time() -> None:
+    far = Registrar()
+    via = far.sent[-1].headers["Via"]
+    far.respond(200, {"Via": via.replace(";rport", ";rport=31000;received=203.0.113.7")})
+    far.respond(400)
+    assert far.sent[2].headers["Contact"] == "<sip:6001@203.0.113.7:31000>;expires=300"
+    far.respond(200)
+    assert far.states[-1] is RegistrationState.REGISTERED
+
+
+def test_nonsense_is_not_learned() -> None:
+    for junk in (";rport=99999", ";rport=x", ";received=<evil>", ";rport=5070;received=192.0.2.2"):
+        far = Registrar()
+        via = far.sent[-1].headers["Via"]
+        far.respond(200, {"Via": via.replace(";rport", junk)})
+        assert len(far.sent) == 1, junk
