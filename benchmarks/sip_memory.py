@@ -3,7 +3,7 @@
     python -m benchmarks.sip_memory [--calls 2000] [--rate 100]
 
 Calls are answered by sipp and hung up at once. An ended call answers late requests for 32 s, so that long is waited
-before each measurement; the first 500 calls are warm-up.
+before each measurement, and as many calls as that time holds are the warm-up. `idle_mb` is before any call.
 """
 
 import argparse
@@ -23,8 +23,6 @@ from dialing.call_report import CallReport
 from telephony.results import CallResult
 from telephony.sip.account import SipAccount
 from telephony.sip.user_agent import LINGER_S, UserAgent
-
-WARM_UP = 500
 
 
 async def make_calls(agent: UserAgent, port: int, calls: int, rate: float) -> int:
@@ -65,7 +63,8 @@ async def left_behind(agent: UserAgent) -> dict[str, Any]:
 async def run(port: int, calls: int, rate: float) -> dict[str, Any]:
     agent = UserAgent()
     await agent.start(HOST)
-    await make_calls(agent, port, WARM_UP, rate)
+    idle = rss_mb()
+    await make_calls(agent, port, round(rate * LINGER_S), rate)
     before = await left_behind(agent)
     answered = await make_calls(agent, port, calls, rate)
     after = await left_behind(agent)
@@ -73,6 +72,7 @@ async def run(port: int, calls: int, rate: float) -> dict[str, Any]:
     return {
         "calls": calls,
         "answered": answered,
+        "idle_mb": idle,
         "growth_mb": round(after["rss_mb"] - before["rss_mb"], 1),
         "before": before,
         "after": after,

@@ -34,7 +34,7 @@ else
         mkdir -p "$PBX_STATE"
         trap '"$lab/stop_pbx.sh" >/dev/null 2>&1 || say "the PBX lab did not stop: $lab/stop_pbx.sh"' EXIT
         trap 'exit 130' INT TERM
-        "$lab/start_pbx.sh" >"$PBX_STATE/start.log" 2>&1 || {
+        timeout 600 "$lab/start_pbx.sh" >"$PBX_STATE/start.log" 2>&1 || {
             say "without Asterisk: the PBX lab did not start, see $PBX_STATE/start.log"
             export PBX_LAB=off
         }
