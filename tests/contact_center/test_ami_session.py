@@ -104,6 +104,10 @@ def test_refusals_and_silence_are_told_in_a_sentence() -> None:
     talk = Talk()
     with pytest.raises(AmiRefusedError, match=r"does not list its queues .*Permission denied"):
         talk.hear(message(Response="Error", ActionID="list-1", Message="Permission denied"))
+    booting = "Invalid/unknown command: QueueStatus. Use Action: ListCommands to show available commands."
+    with pytest.raises(AmiError, match="it is starting") as starting:
+        Talk().hear(message(Response="Error", ActionID="list-1", Message=booting))
+    assert not isinstance(starting.value, AmiRefusedError)  # which would wait for long
     talk = Talk()
     with pytest.raises(AmiError, match="did not list its queues"):
         talk.pass_time(10.1)

@@ -19,7 +19,7 @@ from .session import AmiError, AmiRefusedError, AmiSession
 from .settings import AmiSettings
 
 FIRST_RETRY_S: Final = 0.2
-LONGEST_RETRY_S: Final = 5.0
+LONGEST_RETRY_S: Final = 2.0
 REFUSED_RETRY_S: Final = 15.0  # wrong passwords at a higher pace get addresses locked out
 CONNECT_TIMEOUT_S: Final = 3.0
 READ_SIZE: Final = 65536

@@ -154,6 +154,10 @@ class AmiSession:
                 self._pong(message, now)
             case "list" | "channels" if failed and message.action_id in self._awaited:
                 what = "queues" if message.action_id.startswith("list") else "channels"
+                if "unknown command" in why.lower():
+                    raise AmiError(
+                        f"does not know its {what} yet: it is starting, or has not loaded that module"
+                    )
                 raise AmiRefusedError(f"does not list its {what} to this user ({why})")
 
     def _pong(self, message: Message, now: float) -> None:
