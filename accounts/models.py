@@ -103,3 +103,45 @@ class SignInLock(AccessAttempt):  # type: ignore[misc]  # django-axes has no typ
 
     def __str__(self) -> str:
         return f"{self.username} ({self.ip_address})"
+
+
+class Change(models.Model):
+    """Who changed what and when. Rows are only ever added, by `accounts.audit`.
+
+    One table for all kinds of objects, without foreign keys to them: the record outlives what it speaks of.
+    """
+
+    class Action(models.TextChoices):
+        CREATED = "CREATED", _("Created")
+        CHANGED = "CHANGED", _("Changed")
+        DELETED = "DELETED", _("Deleted")
+        STARTED = "STARTED", _("Started")
+        STOPPED = "STOPPED", _("Stopped")
+
+    at = models.DateTimeField(_("when"), auto_now_add=True)
+    actor = models.ForeignKey(
+        User, models.SET_NULL, null=True, related_name="+", verbose_name=_("user"), db_index=False
+    )
+    actor_name = models.CharField(_("who"), max_length=150)
+    """As it was then; empty for the operator at the shell."""
+    kind = models.CharField(_("kind"), max_length=60)
+    """Label of the model: `campaigns.campaign`."""
+    object_id = models.BigIntegerField()
+    object_name = models.CharField(_("what"), max_length=255)
+    action = models.CharField(_("action"), max_length=8, choices=Action)
+    fields = models.JSONField(_("changes"), default=list)
+    """`[name, old, new]` of each field as words; of a secret only the name."""
+
+    class Meta:
+        verbose_name = _("change")
+        verbose_name_plural = _("changes")
+        ordering = ["-at", "-id"]
+        indexes = [
+            models.Index(fields=["-at", "-id"], name="change_newest"),  # the list of the page
+            models.Index(
+                fields=["kind", "object_id"], name="change_of_object"
+            ),  # what happened to one object
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.action} {self.kind} {self.object_name}"

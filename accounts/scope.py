@@ -38,6 +38,7 @@ _RUN = _EDIT | {Action.OPERATE}
 # Per model: what each role may do. A model that is not listed is nobody's.
 RIGHTS: Mapping[str, Mapping[str, frozenset[Action]]] = {
     "accounts.user": {Role.MASTER: _EDIT, Role.MANAGER: _EDIT},
+    "accounts.change": {Role.MASTER: _VIEW},
     "accounts.signinlock": {Role.MASTER: frozenset({Action.VIEW, Action.DELETE})},
     "groups.dialergroup": {
         Role.MASTER: frozenset({Action.VIEW, Action.ADD, Action.CHANGE}),

@@ -8,7 +8,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from accounts import scope
+from accounts import audit, scope
 from accounts.models import Role, SignInLock, User
 from accounts.scope import Action
 
@@ -37,6 +37,7 @@ def create_user(
     user.full_clean()
     user.save()
     user.dialer_groups.set(groups)
+    audit.created(actor, user)
     return user
 
 
@@ -58,7 +59,7 @@ def update_user(
     current = User.objects.select_for_update().get(pk=user.pk)
     if current.role == Role.MASTER and (role != Role.MASTER or not is_active):
         _require_another_master(current)
-    before = list(current.dialer_groups.all())
+    was, before = audit.state(current), list(current.dialer_groups.all())
     if actor is not None and actor.role != Role.MASTER:
         mine = set(actor.dialer_groups.all())
         groups = [*groups, *(group for group in before if group not in mine and group not in groups)]
@@ -68,6 +69,7 @@ def update_user(
     current.full_clean(exclude=["password"])
     current.save()
     current.dialer_groups.set(groups)
+    audit.changed(actor, current, was)
     return current
 
 
@@ -77,8 +79,10 @@ def set_password(actor: User | None, user: User, password: str) -> None:
     if actor is not None and actor.role != Role.MASTER:
         raise PermissionDenied(_("Only a Master can set or reset a password."))
     _check_password(password, user)
+    was = audit.state(user)
     user.set_password(password)
     user.save(update_fields=["password"])
+    audit.changed(actor, user, was)
     SignInLock.objects.filter(username=user.username).delete()
 
 
@@ -90,6 +94,7 @@ def delete_user(actor: User, user: User) -> None:
         raise ValidationError(_("You can't delete yourself."))
     if user.role == Role.MASTER:
         _require_another_master(user)
+    audit.deleted(actor, user)
     user.delete()
 
 

@@ -12,8 +12,8 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts import scope
-from accounts.models import User
+from accounts import audit, scope
+from accounts.models import Change, User
 from accounts.scope import Action
 from campaigns import calendar, lifecycle
 from campaigns.models import Campaign, Schedule
@@ -62,6 +62,7 @@ def create_campaign(actor: User | None, **fields: Any) -> Campaign:
     Schedule.objects.bulk_create(
         _schedule(campaign, day, campaign.start_time, campaign.end_time) for day in days
     )
+    audit.created(actor, campaign)
     return campaign
 
 
@@ -71,11 +72,12 @@ def update_campaign(actor: User | None, campaign: Campaign, **changes: Any) -> C
     current = _stopped(actor, Action.CHANGE, campaign)
     if unknown := changes.keys() - SETTINGS_FIELDS:
         raise ValidationError({name: _("This can't be changed here.") for name in unknown})
-    before = (current.group_id, current.max_attempts)
+    was, before = audit.state(current), (current.group_id, current.max_attempts)
     for name, value in changes.items():
         setattr(current, name, value)
     check_settings(actor, current, moved=current.group_id != before[0])
     current.save()
+    audit.changed(actor, current, was)
     if current.max_attempts != before[1]:
         pool.apply_max_attempts(current.pk, current.max_attempts)
     if current.group_id != before[0]:
@@ -133,6 +135,7 @@ def start_campaign(actor: User | None, campaign: Campaign) -> None:
         )
         if started:
             lifecycle.after_start(campaign.pk)
+            audit.noted(actor, campaign, Change.Action.STARTED)
     campaign.refresh_from_db(fields=["state"])
 
 
@@ -140,14 +143,17 @@ def stop_campaign(actor: User | None, campaign: Campaign) -> None:
     """STARTED -> STOPPED, effective within a second (I6). Stopping a stopped campaign changes nothing."""
     if actor is not None:
         scope.require(actor, Action.OPERATE, campaign)
-    lifecycle.stop(campaign.pk)
+    if lifecycle.stop(campaign.pk):
+        audit.noted(actor, campaign, Change.Action.STOPPED)
     campaign.refresh_from_db(fields=["state"])
 
 
 @transaction.atomic
 def delete_campaign(actor: User | None, campaign: Campaign) -> None:
     """Deletes a stopped campaign with its schedules, leads and uploads; call records stay (SPEC 4)."""
-    _stopped(actor, Action.DELETE, campaign).delete()
+    current = _stopped(actor, Action.DELETE, campaign)
+    audit.deleted(actor, current)
+    current.delete()
 
 
 @transaction.atomic
@@ -161,6 +167,7 @@ def add_schedule(actor: User | None, campaign: Campaign, day: date, start: time,
     if Schedule.objects.filter(campaign=current, date=day).exists():
         raise ValidationError({"date": _("The campaign has a schedule on this day already.")})
     schedule.save()
+    audit.created(actor, schedule)
     return schedule
 
 
@@ -175,6 +182,7 @@ def change_schedule(actor: User | None, schedule: Schedule, start: time, end: ti
     _check_schedule(changed)
     changed.pk, changed.state = current.pk, Schedule.State.NOT_RUNNING
     changed.save()
+    audit.changed(actor, changed, audit.state(current))
     return changed
 
 
@@ -190,6 +198,7 @@ def change_remaining_schedules(actor: User | None, campaign: Campaign, start: ti
 def remove_schedule(actor: User | None, schedule: Schedule) -> None:
     """Takes a day out of a stopped campaign."""
     _stopped(actor, Action.CHANGE, schedule.campaign)
+    audit.deleted(actor, schedule)
     schedule.delete()
 
 

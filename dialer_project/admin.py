@@ -7,6 +7,7 @@ from django.contrib.auth.models import Group
 from dialer_project.pages import (
     attempts,
     campaigns,
+    changes,
     dnc,
     evidence_policy,
     groups,
@@ -26,6 +27,7 @@ admin.site.unregister(
 __all__ = [
     "attempts",
     "campaigns",
+    "changes",
     "dnc",
     "evidence_policy",
     "groups",

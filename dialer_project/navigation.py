@@ -61,6 +61,7 @@ _SIDEBAR: list[dict[str, Any]] = [
             _item(_("Users"), "person", "accounts.user"),
             _item(_("Dialer groups"), "groups", "groups.dialergroup"),
             _item(_("Wrong passwords"), "lock", "accounts.signinlock"),
+            _item(_("Changes"), "manage_history", "accounts.change"),
         ],
     },
     {

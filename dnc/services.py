@@ -12,7 +12,7 @@ from django.db.models import ProtectedError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts import scope
+from accounts import audit, scope
 from accounts.models import User
 from accounts.scope import Action
 from dnc.models import DncNumber, DncRemoval, DncService
@@ -142,6 +142,7 @@ def load_numbers(
     return added, wrong
 
 
+@transaction.atomic
 def create_service(
     actor: User | None, *, name: str, url: str, bearer_token: str = "", timeout_ms: int = 2000
 ) -> DncService:
@@ -149,7 +150,9 @@ def create_service(
     if actor is not None:
         scope.require(actor, Action.ADD, DncService)
     service = DncService(name=name, url=url, bearer_token=bearer_token, timeout_ms=timeout_ms)
-    return _save_service(service)
+    _save_service(service)
+    audit.created(actor, service)
+    return service
 
 
 @transaction.atomic
@@ -161,16 +164,21 @@ def update_service(
         scope.require(actor, Action.CHANGE, service)
     current = DncService.objects.select_for_update().get(pk=service.pk)
     _require_external(current)
+    before = audit.state(current)
     current.name, current.url = name, url
     current.bearer_token, current.timeout_ms = bearer_token, timeout_ms
-    return _save_service(current)
+    _save_service(current)
+    audit.changed(actor, current, before)
+    return current
 
 
+@transaction.atomic
 def delete_service(actor: User | None, service: DncService) -> None:
     """Deletes an external service that no campaign uses."""
     if actor is not None:
         scope.require(actor, Action.DELETE, service)
     _require_external(service)
+    audit.deleted(actor, service)
     try:
         service.delete()
     except ProtectedError as error:

@@ -4,12 +4,13 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from accounts import scope
+from accounts import audit, scope
 from accounts.models import Role, User
 from accounts.scope import Action
 from groups.models import DialerGroup
 
 
+@transaction.atomic
 def create_group(
     actor: User | None, *, name: str, description: str = "", enabled: bool = True
 ) -> DialerGroup:
@@ -19,6 +20,7 @@ def create_group(
     group = DialerGroup(name=name, description=description, enabled=enabled)
     group.full_clean()
     group.save()
+    audit.created(actor, group)
     return group
 
 
@@ -36,7 +38,9 @@ def update_group(
         scope.require(actor, Action.CHANGE, group)
         if actor.role != Role.MASTER and (name, description) != (group.name, group.description):
             raise ValidationError({"name": _("Only a Master can change name and description of a group.")})
+    before = audit.state(group)
     group.name, group.description, group.enabled = name, description, enabled
     group.full_clean()
     group.save()
+    audit.changed(actor, group, before)
     return group

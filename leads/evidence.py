@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts import scope
+from accounts import audit, scope
 from accounts.models import User
 from accounts.scope import Action
 from leads.models import AmdEvidence, AmdLabel, CallAttempt, EvidencePolicy
@@ -36,10 +36,12 @@ def change_policy(actor: User | None, **changes: Any) -> EvidencePolicy:
     if actor is not None:
         scope.require(actor, Action.CHANGE, EvidencePolicy)
     current = policy()
+    before = audit.state(current)
     for name, value in changes.items():
         setattr(current, name, value)
     current.full_clean(validate_unique=False, validate_constraints=False)
     current.save()
+    audit.changed(actor, current, before)
     return current
 
 

@@ -6,6 +6,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from accounts import audit
 from accounts.models import User
 from accounts.scope import Action
 from leads import campaign_lock, pool
@@ -26,6 +27,7 @@ def add_lead(
     lead = Lead(campaign=campaign, name=name, description=description, phone_number=number)
     lead.full_clean(exclude=["campaign"])
     lead.save()
+    audit.created(actor, lead)
     return lead
 
 
@@ -34,6 +36,7 @@ def update_lead(actor: User | None, lead: Lead, *, name: str, description: str, 
     """Changes a lead of a stopped campaign; a lead with a new number is called anew."""
     campaign_lock.lock(actor, Action.CHANGE, lead.campaign)
     current = Lead.objects.select_for_update().get(pk=lead.pk)
+    before = audit.state(current)
     number = current.phone_number  # digits already: reading them as a national number would change them
     if phone_number != number:
         number = _free_number(lead.campaign, phone_number, lead)
@@ -43,6 +46,7 @@ def update_lead(actor: User | None, lead: Lead, *, name: str, description: str, 
     current.name, current.description, current.phone_number = name, description, number
     current.full_clean(exclude=["campaign"])
     current.save()
+    audit.changed(actor, current, before)
     return current
 
 
@@ -50,6 +54,7 @@ def update_lead(actor: User | None, lead: Lead, *, name: str, description: str, 
 def remove_lead(actor: User | None, lead: Lead) -> None:
     """Removes a lead of a stopped campaign; its call records stay."""
     campaign_lock.lock(actor, Action.DELETE, lead.campaign)
+    audit.deleted(actor, lead)
     lead.delete()
 
 

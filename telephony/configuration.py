@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from accounts import scope
+from accounts import audit, scope
 from accounts.models import User
 from accounts.scope import Action
 from telephony.models import ContactCenter, DialerPort, Queue, ResultRule
@@ -23,10 +23,16 @@ def save(actor: User | None, row: M, **fields: Any) -> M:
         _check_queue_kind(row, fields.get("kind", row.kind))
     if not isinstance(fields.get("settings", {}), dict):
         raise ValidationError({"settings": _('Use a JSON object, for example {"host": "127.0.0.1"}.')})
+    known: Any = type(row)._default_manager.filter(pk=row.pk).first() if row.pk else None
+    before = audit.state(known) if known is not None else None
     for name, value in fields.items():
         setattr(row, name, value)
     row.full_clean()
     row.save(update_fields=list(fields) if row.pk else None)  # the state is written by others meanwhile
+    if before is None:
+        audit.created(actor, row)
+    else:
+        audit.changed(actor, row, before)
     return row
 
 
@@ -37,6 +43,7 @@ def delete(actor: User | None, row: DialerPort | ContactCenter | Queue | ResultR
         scope.require(actor, Action.DELETE, row)
     if isinstance(row, DialerPort) and _has_open_attempt(row):
         raise ValidationError(_("The port is in a call. Disable it first, and delete it after the call."))
+    audit.deleted(actor, row)
     row.delete()
 
 
