@@ -1,23 +1,20 @@
 """Asking do-not-call services, and changing the embedded list (SPEC 8). Fails closed: no answer, no call."""
 
-import re
 from dataclasses import dataclass
 from time import monotonic
-from typing import IO
 
 import httpx
 from django.core.exceptions import ValidationError
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import ProtectedError
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import audit, scope
 from accounts.models import User
 from accounts.scope import Action
+from dnc.bulk_load import load_numbers as load_numbers
 from dnc.models import DncNumber, DncRemoval, DncService
-
-_PUNCTUATION = re.compile(r"[\s.\-()/+]+")
+from dnc.number_key import number_key as number_key
 
 
 class DncUnavailableError(Exception):
@@ -72,16 +69,6 @@ def check_services() -> int:
     return back
 
 
-def number_key(text: str) -> int:
-    """The list's key for a number as people write it. Raises ValidationError."""
-    digits = _PUNCTUATION.sub("", text)
-    if not re.fullmatch(r"[0-9]{3,15}", digits):
-        raise ValidationError(
-            {"number": _("“%(text)s” is not a phone number of 3 to 15 digits.") % {"text": text[:40]}}
-        )
-    return int(digits)
-
-
 def add_number(actor: User | None, number: str, reason: str = "", source: str = "") -> DncNumber:
     """Puts a number on the embedded list; a number that is there keeps its first reason and date."""
     if actor is not None:
@@ -103,43 +90,6 @@ def remove_number(actor: User, number: str, reason: str) -> None:
     if not removed:
         raise ValidationError({"number": _("This number is not on the list.")})
     DncRemoval.objects.create(number=key, reason=reason, removed_by=actor)
-
-
-@transaction.atomic
-def load_numbers(
-    actor: User | None, lines: IO[str], source: str, *, replace: bool = False
-) -> tuple[int, list[str]]:
-    """Loads one number a line (first column counts). Returns (numbers added, what was wrong, line by line).
-
-    All or nothing: a reader sees the old list or the new one. `replace` takes off what the file does not have.
-    """
-    if actor is not None:
-        scope.require(actor, Action.DELETE if replace else Action.ADD, DncNumber)
-    wrong: list[str] = []
-    with connection.cursor() as cursor:
-        cursor.execute("CREATE TEMPORARY TABLE dnc_stage (number bigint NOT NULL) ON COMMIT DROP")
-        with cursor.copy("COPY dnc_stage (number) FROM STDIN") as copy:
-            for count, line in enumerate(lines, start=1):
-                text = re.split(r"[,;\t]", line.strip().lstrip("\ufeff"), maxsplit=1)[0].strip('" ')
-                if not text:
-                    continue
-                try:
-                    copy.write_row((number_key(text),))
-                except ValidationError as error:
-                    if count > 1 or any(mark.isdigit() for mark in text):  # else it is the header
-                        wrong.append(f"{count}: {error.messages[0]}")
-        if replace:
-            cursor.execute(
-                "DELETE FROM dnc_dncnumber n WHERE NOT EXISTS (SELECT FROM dnc_stage s WHERE s.number = n.number)"
-            )
-        cursor.execute(
-            "INSERT INTO dnc_dncnumber (number, reason, source, added_by_id, added_at)"
-            " SELECT DISTINCT number, '', %s, %s::bigint, %s::timestamptz FROM dnc_stage ON CONFLICT DO NOTHING",
-            [source[:200], actor.pk if actor else None, timezone.now()],
-        )
-        added = cursor.rowcount
-        cursor.execute("DROP TABLE dnc_stage")
-    return added, wrong
 
 
 @transaction.atomic
