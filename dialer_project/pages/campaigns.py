@@ -136,8 +136,11 @@ class CampaignAdmin(ScopedModelAdmin):
                     ]
                 },
             ),
-            (_("Checks"), {"fields": ["dnc_service"]}),
+            (_("Checks"), {"fields": ["dnc_service", *(["seen"] if self._is_edited(request, obj) else [])]}),
         ]
+
+    def _is_edited(self, request: HttpRequest, obj: Any) -> bool:
+        return obj is not None and self.has_change_permission(request, obj)
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
         campaign = context.get("original")
