@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 UV     := UV_LINK_MODE=copy $(BIN)/uv
 
-.PHONY: help venv dev demo up test check format test-peers bench requirements clean
+.PHONY: help venv dev demo up test check format test-peers chaos bench requirements clean
 .DEFAULT_GOAL := help
 
 help:           ## this list
@@ -47,6 +47,13 @@ format: dev     ## put the code into its format
 
 test-peers: dev ## tests against sipp and Asterisk (installs them; Debian, root)
 	@sh deploy/test_peers.sh
+
+N ?= 30
+SEED ?= 1
+chaos: dev      ## N=30 SEED=1: so many faults on the running product, a JSON line each in build/chaos.jsonl
+	@mkdir -p build && rm -f build/chaos.jsonl
+	@$(BIN)/python -m tests.chaos --faults $(N) --seed $(SEED) --report build/chaos.jsonl; \
+		status=$$?; cat build/chaos.jsonl; exit $$status
 
 bench: dev      ## figures, as JSON
 	@$(BIN)/python -m benchmarks

@@ -35,6 +35,13 @@ class Processes:
             command += [*_QUIET, "-n", f"{name}@%h"]
         self._running[name] = spawn(command, log=self.log(name), cwd=PROJECT, environ=self._environment)
 
+    def pid(self, name: str) -> int:
+        return self._running[name].pid
+
+    def ended(self) -> list[str]:
+        """Processes that ended by themselves."""
+        return [name for name, process in self._running.items() if process.poll() is not None]
+
     def kill(self, name: str) -> None:
         """As a crash: kill -9."""
         process = self._running.pop(name)

@@ -1,0 +1,51 @@
+"""`python -m tests.chaos --faults N [--seed S] [--report FILE] [--only KIND,...]`: a fault-injection run.
+
+The real processes work on a campaign against the demo PBX while one fault after the other hits them. FILE gets a
+JSON line a fault (kind, at, recovered_s, wrong), one for the end, and a summary. Exit status 1 when something that
+must hold did not; the logs are kept then.
+"""
+
+import argparse
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.chaos.world import open_world
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="chaos", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--faults", type=int, default=30)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--report", type=Path, default=None, help="default: standard output")
+    parser.add_argument("--leads", type=int, default=30, help="so many are due at any moment")
+    parser.add_argument("--only", default="", help="kinds of faults, separated by commas")
+    options = parser.parse_args()
+    report = options.report or Path("/dev/stdout")
+    with open_world() as world:
+        from tests.chaos.faults import FAULTS
+        from tests.chaos.run import Run, faults_of
+
+        only = [kind.strip() for kind in options.only.split(",") if kind.strip()]
+        if unknown := set(only) - FAULTS.keys():
+            parser.error(f"no fault named {', '.join(unknown)}; there are: {', '.join(FAULTS)}")
+        kinds = (only * options.faults)[: options.faults] or faults_of(options.faults, options.seed)
+        try:
+            wrong = Run(world, options.seed, report, options.leads).go(kinds)
+        except BaseException:
+            sys.stderr.write(world.processes.report() + "\n")
+            raise
+        if wrong:
+            kept = Path(tempfile.mkdtemp(prefix="dialer-chaos-logs-"))
+            shutil.copytree(world.folder / "log", kept / "log")
+            if world.pbx is not None:
+                shutil.copy(world.pbx.log, kept)
+            sys.stderr.write("\n".join([*wrong, f"logs: {kept}", ""]))
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,180 @@
+"""What a fault-injection run works on: its own servers, the product's processes, the demo PBX and a campaign.
+
+`open_world` must have run before anything of Django is imported: it says where database and broker are.
+"""
+
+import json
+import os
+import shutil
+import socket
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from dialer_project.embedded import location
+from dialer_project.embedded.postgres import EmbeddedPostgres
+from dialer_project.embedded.server import EmbeddedServer
+from dialer_project.embedded.valkey import EmbeddedValkey
+from telephony.demo_pbx.process import DemoPbxProcess, DemoPbxReady
+from tests.chain.processes import Processes
+
+T = TypeVar("T")
+
+AGENTS = 6
+PORTS = 10
+LEASE_SECONDS = 4
+PROCESSES = ("engine", "calls", "jobs", "beat")
+ALWAYS_THERE = 30.0
+"""Seconds that the run's own questions to database or PBX may take, restarts included."""
+
+TERM_WITHIN = 20.0
+"""Seconds for the end of a process after SIGTERM."""
+
+PBX: dict[str, Any] = {
+    "users": {str(6001 + n): f"pw{6001 + n}" for n in range(PORTS)},
+    # Calls whose dialer was killed end soon: nobody can hang them up any more.
+    "bridge_hang_up_s": 1.0,
+    "customers": {
+        "ring_s": [0.1, 0.8],
+        "refuse_after_s": [0.02, 0.2],
+        "speak_after_s": [0.1, 0.4],
+        "ring_timeout_s": 2.5,
+        "patience_s": 4.0,
+        "hang_up_after_s": 1.0,
+    },
+    "queues": {
+        "sales": {
+            "pilot": "7000",
+            "agents": AGENTS,
+            "answer_s": 0.1,
+            "talk_s": [0.3, 1.0],
+            "wrap_up_s": [0.1, 0.3],
+            "max_wait_s": 4.0,
+        }
+    },
+    "ivrs": {},
+}
+
+
+class World:
+    """One run: servers, PBX and processes, each of which can be killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.postgres = EmbeddedPostgres(folder / "var")
+        self.valkey = EmbeddedValkey(folder / "var")
+        self.pbx_process = DemoPbxProcess(folder / "pbx")
+        self.pbx: DemoPbxReady | None = None
+        self.killed: set[str] = set()
+        """Names of the calls workers that were killed."""
+        self.processes = Processes(folder / "log", os.environ)
+        self.campaign = 0
+
+    # --- the PBX ----------------------------------------------------------------------------------------
+
+    def start_pbx(self) -> None:
+        """On the ports that it had before, with its log going on."""
+        again = {"sip_port": self.pbx.sip_port, "events_port": self.pbx.events_port} if self.pbx else {}
+        self.pbx_process = DemoPbxProcess(self.folder / "pbx")
+        self.pbx = self.pbx_process.start({**PBX, **again})
+
+    def stats(self) -> dict[str, Any]:
+        """The PBX's own counters."""
+        assert self.pbx is not None
+        with socket.create_connection((self.pbx.host, self.pbx.events_port), 5) as connection:
+            connection.settimeout(5)
+            connection.sendall(b'{"command": "stats"}\n')
+            with connection.makefile("rb") as lines:
+                for line in lines:
+                    event = json.loads(line)
+                    if event["type"] == "reply":
+                        return dict(event["stats"])
+        raise ConnectionError("the PBX said nothing")
+
+    def calls(self) -> list[dict[str, Any]]:
+        """The PBX's log: every INVITE dialog that has ended."""
+        assert self.pbx is not None
+        lines = self.pbx.log.read_text().splitlines() if self.pbx.log.exists() else []
+        return [call for call in map(json.loads, lines) if call["event"] == "call"]
+
+    # --- processes and servers --------------------------------------------------------------------------
+
+    def kill(self, name: str) -> None:
+        self.killed.add(f"{socket.gethostname()}:{self.processes.pid(name)}")
+        self.processes.kill(name)
+
+    def terminate(self, name: str) -> float:
+        """SIGTERM, and kill -9 when it takes too long, as the supervisor does; returns the seconds it took."""
+        worker = f"{socket.gethostname()}:{self.processes.pid(name)}"
+        took = self.processes.stop(name, TERM_WITHIN)
+        if took >= TERM_WITHIN:
+            self.killed.add(worker)
+        return took
+
+    def restart_server(self, server: EmbeddedServer) -> None:
+        """After kill -9: what is left of it may hold its data for a moment."""
+        deadline = time.monotonic() + ALWAYS_THERE
+        while True:
+            try:
+                server.process = None
+                server.start()
+            except Exception:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+            else:
+                return
+
+    def close(self) -> None:
+        self.processes.stop_all()
+        self.pbx_process.stop()
+        self.valkey.stop()
+        self.postgres.stop()
+
+
+@contextmanager
+def open_world() -> Iterator[World]:
+    """Servers that keep their promises (fsync), Django on them, the PBX; no process of the product yet."""
+    folder = Path(tempfile.mkdtemp(prefix="dialer-chaos-"))
+    folder.chmod(0o755)  # as root, the servers run as another user
+    var = folder / "var"
+    os.environ.update(
+        DIALER_VAR=str(var),
+        SECRET_KEY="only-for-chaos-" + "0123456789" * 4,
+        DATABASE_URL=location.database_url(var),
+        REDIS_URL=location.redis_url(var),
+        LEASE_SECONDS=str(LEASE_SECONDS),
+        DJANGO_SETTINGS_MODULE="dialer_project.settings",
+    )
+    world = World(folder)
+    try:
+        world.postgres.start()
+        world.valkey.start()
+        import django
+        from django.core.management import call_command
+
+        django.setup()
+        call_command("migrate", verbosity=0)
+        world.start_pbx()
+        yield world
+    finally:
+        world.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def ask(question: Callable[[], T]) -> T:
+    """Asks the database, again when its connection was cut, for as long as a restart may take."""
+    from django.db import InterfaceError, OperationalError, connection
+
+    deadline = time.monotonic() + ALWAYS_THERE
+    while True:
+        try:
+            return question()
+        except (OperationalError, InterfaceError):
+            connection.close()
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
