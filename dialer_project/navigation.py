@@ -74,6 +74,17 @@ _SIDEBAR: list[dict[str, Any]] = [
             _item(_("Evidence of detections"), "graphic_eq", "leads.evidencepolicy"),
         ],
     },
+    {
+        "title": _("System"),
+        "items": [
+            {
+                "title": _("Diagnostics"),
+                "icon": "stethoscope",
+                "link": reverse_lazy("admin:diagnostics"),
+                "permission": lambda request: getattr(request.user, "role", None) == "MASTER",
+            },
+        ],
+    },
 ]
 
 UNFOLD: dict[str, Any] = {
