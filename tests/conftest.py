@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 import redis
+from django.utils import translation
 from pytest_django.fixtures import Settings
 
 from tests import services
@@ -45,3 +46,10 @@ def empty_valkey() -> Iterator[str]:
 def quick_passwords(settings: Settings) -> None:
     """A password hash that costs nothing: the real one takes a third of a second by design."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def no_language_stays() -> Iterator[None]:
+    """A page in another language leaves it active in the test's thread; the next test begins without."""
+    yield
+    translation.deactivate()
