@@ -29,7 +29,7 @@ up: venv        ## the product, without the demo
 	@$(BIN)/python manage.py up
 
 test: dev       ## all tests that need nothing but this folder
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: dev      ## format, lint, types, import contracts, migrations, settings, translations
 	@$(BIN)/ruff format --check .

@@ -56,8 +56,8 @@ def start_valkey() -> None:
         VALKEY.start()
 
 
-def pytest_runtestloop(session: pytest.Session) -> None:
-    """Valkey answers in some 50 ms, so every run has it."""
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Valkey answers in some 50 ms, so every run has it; of several test processes, each its own."""
     if session.items and not session.config.option.collectonly:
         start_valkey()
 

@@ -1,4 +1,4 @@
-"""A short fault-injection run as part of the tests; `make chaos` runs longer ones."""
+"""A short fault-injection run, by CI (`pytest -m chaos`); `make chaos` runs longer ones."""
 
 import json
 import os
@@ -10,7 +10,7 @@ import pytest
 
 from tests.chain.processes import PROJECT
 
-pytestmark = pytest.mark.chain
+pytestmark = pytest.mark.chaos
 
 KINDS = "doubled messages,kill calls,dropped messages,stop while the worker stands still,kill postgres,kill engine"
 

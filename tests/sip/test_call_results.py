@@ -39,6 +39,7 @@ def test_an_administrator_may_change_the_table() -> None:
 
 @pytest.mark.django_db
 def test_the_installed_table_is_the_default_one_and_comes_back() -> None:
+    make.installed_result_rules()
     assert result_table.current() == DEFAULT_TABLE
     master = make.make_user(Role.MASTER, [])
     busy = ResultRule.objects.get(sip_code=486)

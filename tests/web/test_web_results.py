@@ -13,6 +13,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_a_master_changes_the_table_and_restores_it() -> None:
+    make.installed_result_rules()
     client = signed_in(make.make_user(Role.MASTER, []))
     page = client.get("/telephony/resultrule/").content.decode()
     assert "Restore the defaults" in page
