@@ -15,13 +15,13 @@ from tests.factories import make_attempt, make_campaign, make_lead, make_port
 
 pytestmark = pytest.mark.django_db
 
-NOW = timezone.now()
+NOW = timezone.now()  # of the import: the tests may run minutes later
 
 
 def dialing_campaign() -> Campaign:
     service = DncService.objects.create(name="state list", url="https://list.example")
     campaign = make_campaign(time_zone="America/Sao_Paulo", dnc_service=service)
-    make_lead(campaign)
+    make_lead(campaign, next_attempt_at=NOW)
     ContactCenter.objects.update(state=ContactCenter.State.CONNECTED)
     make_port(state=DialerPort.State.REGISTERED, worker="w", lease_until=NOW + timedelta(hours=1))
     return Campaign.objects.get(pk=campaign.pk)
