@@ -25,6 +25,8 @@ logger = logging.getLogger(__name__)
 VERDICT_DEADLINE_S = 6.0  # an undecided detector is asked for its last word then (DESIGN 6: within 6.5 s)
 LAST_WORD_S = 0.3  # and has so long to say it
 TRANSFER_DEADLINE_S = 30.0  # an accepted transfer whose end is not told: our leg is released
+REFER_AGAIN_AFTER_S = (0.15, 0.45)  # a PBX may refuse for as long as it has not bridged the answered call
+TOO_EARLY_CODES = frozenset({400, 491})  # Asterisk's words for it, in the NOTIFY; and a re-INVITE under way
 SETTLE_S = 3.0  # a BYE may overtake the answer to the REFER
 BYE_DEADLINE_S = 4.0  # the BYE is repeated in the background longer than anyone waits for its answer
 
@@ -253,16 +255,28 @@ class _CallRun:
 
     async def _transfer_call(self, call: OutboundCall, target: str) -> None:
         self._observer.on_transferring()
-        self._transfer = transfer = call.refer(target)
         until = self._loop.time() + self._plan.transfer_timeout_s
+        transfer = await self._refer(call, target, until)
+        for pause in REFER_AGAIN_AFTER_S:
+            if transfer.failure_code not in TOO_EARLY_CODES:
+                break
+            await self._until(lambda: self._is_over(call), self._loop.time() + pause)
+            if call.state is not CallState.ANSWERED:
+                break
+            transfer = await self._refer(call, target, until)
+        if transfer.state in (TransferState.ACCEPTED, TransferState.SUCCEEDED):
+            self.report.transferred_at = datetime.now(UTC)
+            self._observer.on_transferred()
+
+    async def _refer(self, call: OutboundCall, target: str, until: float) -> Transfer:
+        """One REFER, and what becomes of it until its end, the call's, or `until`."""
+        self._transfer = transfer = call.refer(target)
         await self._until(lambda: transfer.settled or self._is_over(call), until)
         if transfer.state is TransferState.PENDING and self._is_over(call):
             await self._until(
                 lambda: transfer.state is not TransferState.PENDING, self._loop.time() + SETTLE_S
             )
-        if transfer.state in (TransferState.ACCEPTED, TransferState.SUCCEEDED):
-            self.report.transferred_at = datetime.now(UTC)
-            self._observer.on_transferred()
+        return transfer
 
     async def _hang_up(self, call: OutboundCall) -> None:
         call.hang_up()

@@ -54,7 +54,7 @@ class OutboundCall:
         self.local_tag = new_tag()
         self.audio = AudioNegotiation(media)
         self.dialog: Dialog | None = None
-        self.transfer: Transfer | None = None
+        self.transfers: list[Transfer] = []
         self.ending: CallEnding | None = None
         self.answer_code: int | None = None
         self.cancelled = False
@@ -99,16 +99,20 @@ class OutboundCall:
             self._send_bye()
 
     def refer(self, target: str) -> Transfer:
-        """Blind transfer of the answered call to a number of the account's domain, or a SIP URI."""
+        """Blind transfer of the answered call to a number of the account's domain, or a SIP URI.
+
+        May be asked again when one failed and the call is still there.
+        """
         if self.state is not CallState.ANSWERED or self.dialog is None:
             raise ValueError("only an answered call can be transferred")
         uri = target_uri(self.setup.account, target)
-        self.transfer = Transfer(target=target, started_at=self.layer.scheduler.time())
         request = self.request("REFER")
+        transfer = Transfer(target, self.layer.scheduler.time(), self.dialog.local_cseq)
+        self.transfers.append(transfer)
         request.headers.set("Refer-To", f"<{uri}>")
         request.headers.set("Referred-By", f"<{self.setup.account.aor}>")  # RFC 3892
-        self.send_in_dialog(request, _ReferHandler(self))
-        return self.transfer
+        self.send_in_dialog(request, _ReferHandler(self, transfer))
+        return transfer
 
     def abandon(self) -> None:
         """Stop all timers and media at once, when the user agent closes."""
@@ -117,7 +121,7 @@ class OutboundCall:
     def leave_behind(self) -> EndedCall:
         """What stays of an ended call; after this the call itself is not asked any more."""
         acks = {tag: (serialize(ack), hop) for tag, (ack, hop) in self._acks.items()}
-        return EndedCall(self.layer, self.dialog, acks, self._invite, transferred=self.transfer is not None)
+        return EndedCall(self.layer, self.dialog, acks, self._invite, transferred=bool(self.transfers))
 
     # --- responses to the INVITE ----------------------------------------------------------------
 
@@ -352,22 +356,18 @@ class OutboundCall:
 
 
 class _ReferHandler:
-    def __init__(self, call: OutboundCall) -> None:
+    def __init__(self, call: OutboundCall, transfer: Transfer) -> None:
         self._call = call
+        self._transfer = transfer
 
     def on_response(self, response: Envelope) -> None:
-        transfer = self._call.transfer
-        if transfer is not None:
-            transfer.take_response(response, self._call.layer.scheduler.time())
-            self._call.listener.on_transfer(transfer)
+        self._transfer.take_response(response, self._call.layer.scheduler.time())
+        self._call.listener.on_transfer(self._transfer)
 
     def on_failure(self, failure: Failure, text: str) -> None:
-        transfer = self._call.transfer
-        if transfer is not None:
-            transfer.take_failure(
-                408 if failure is Failure.TIMEOUT else 503, self._call.layer.scheduler.time()
-            )
-            self._call.listener.on_transfer(transfer)
+        code = 408 if failure is Failure.TIMEOUT else 503
+        self._transfer.take_failure(code, self._call.layer.scheduler.time())
+        self._call.listener.on_transfer(self._transfer)
 
 
 class _ByeHandler:

@@ -7,6 +7,7 @@ from sipmessage import Request
 from .message import ALLOW, Envelope, Reason, make_response
 from .session_timer import MIN_INTERVAL_S
 from .transaction_layer import ServerTransaction
+from .transfer import notified
 
 if TYPE_CHECKING:
     from .call import OutboundCall
@@ -152,13 +153,14 @@ class PeerRequests:
 
     def _notify(self, transaction: ServerTransaction) -> None:
         event = (transaction.request.header("Event") or "").partition(";")[0].strip().lower()
-        transfer = self._call.transfer
+        transfers = self._call.transfers
         if event != "refer":
             transaction.reply(489, headers={"Allow-Events": "refer"})
-        elif transfer is None:
+        elif not transfers:
             transaction.reply(481, "Subscription Does Not Exist")
         else:
             transaction.reply(200)
+            transfer = notified(transfers, transaction.request)
             transfer.take_notify(transaction.request, self._call.layer.scheduler.time())
             self._call.listener.on_transfer(transfer)
 

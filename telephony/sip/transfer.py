@@ -8,6 +8,7 @@ from sipmessage import Response
 
 from .message import Envelope
 
+_EVENT_ID = re.compile(r";\s*id\s*=\s*(\d{1,10})\s*(?:;|\Z)", re.IGNORECASE)
 _STATUS = re.compile(rb"\s*SIP/2\.0 ([1-6]\d\d)(?:[ \r\n]|\Z)", re.IGNORECASE)
 
 
@@ -16,6 +17,16 @@ class TransferState(StrEnum):
     ACCEPTED = "accepted"  # the peer tries
     SUCCEEDED = "succeeded"  # the target answered
     FAILED = "failed"  # refused, or the target did not answer
+
+
+def notified(transfers: "list[Transfer]", notify: Envelope) -> "Transfer":
+    """Which of a call's transfers a NOTIFY tells of: by its event's id, else the newest (RFC 3515 section 2.4.6)."""
+    named = _EVENT_ID.search(notify.header("Event") or "")
+    if named is not None:
+        for transfer in transfers:
+            if transfer.cseq == int(named.group(1)):
+                return transfer
+    return transfers[-1]
 
 
 def parse_sipfrag(body: bytes) -> int | None:
@@ -30,6 +41,7 @@ class Transfer:
 
     target: str
     started_at: float
+    cseq: int = 0  # of the REFER that the peer took: names its subscription (RFC 3515 section 2.4.6)
     accepted_code: int | None = None
     accepted_at: float | None = None
     final_code: int | None = None
@@ -45,6 +57,13 @@ class Transfer:
         return TransferState.ACCEPTED if self.accepted_code < 300 else TransferState.FAILED
 
     @property
+    def failure_code(self) -> int | None:
+        """The refusal of the REFER, or what the target said; None unless failed."""
+        if self.state is not TransferState.FAILED:
+            return None
+        return self.final_code if self.final_code is not None else self.accepted_code
+
+    @property
     def settled(self) -> bool:
         """Nothing more will be heard."""
         return self.state in (TransferState.SUCCEEDED, TransferState.FAILED) or (
@@ -56,6 +75,7 @@ class Transfer:
         assert isinstance(response.message, Response)
         if response.message.code < 200 or self.accepted_code is not None:
             return
+        self.cseq = response.cseq
         self.accepted_code, self.accepted_at = response.message.code, now
         if (response.header("Refer-Sub") or "").strip().lower() == "false":
             self.subscription_over = True  # RFC 4488: no NOTIFY will come

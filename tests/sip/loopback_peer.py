@@ -35,6 +35,9 @@ class Behaviour:
     refer_code: int = 202
     notifies: tuple[str, ...] = ("100 Trying", "200 OK")
     notify_first: bool = False
+    refers_too_early: int = (
+        0  # so many REFERs are taken and then said to have failed, as by an unbridged Asterisk
+    )
     bye_after_refer: bool = False
     ignores: frozenset[str] = frozenset()
     answers_cancel_with_200: bool = False
@@ -160,13 +163,15 @@ class LoopbackPeer:
 
     def _on_refer(self, envelope: Envelope) -> None:
         behaviour = self.behaviour
+        too_early = len(self.requests("REFER")) <= behaviour.refers_too_early
         if not behaviour.notify_first:
             self._reply(envelope, behaviour.refer_code)
-        for line in behaviour.notifies:
+        for line in ("400 Bad Request",) if too_early else behaviour.notifies:
             state = "active" if line.startswith("1") else "terminated;reason=noresource"
             body = f"SIP/2.0 {line}\r\n".encode()
+            event = f"refer;id={envelope.cseq}"
             self._request(
-                "NOTIFY", body, Event="refer", Subscription_State=state, Content_Type="message/sipfrag"
+                "NOTIFY", body, Event=event, Subscription_State=state, Content_Type="message/sipfrag"
             )
         if behaviour.bye_after_refer:
             self._request("BYE")

@@ -318,6 +318,21 @@ def test_refused_and_failed_transfers() -> None:
     assert sim.call.state is CallState.ANSWERED
 
 
+def test_a_late_notify_tells_of_the_refer_it_names() -> None:
+    sim = SimulatedCall()
+    sim.answer()
+    first = sim.call.refer("7000")
+    named = sim.last("REFER").cseq
+    sim.respond(202, sim.last("REFER"))
+    second = sim.call.refer("7000")
+    sim.respond(202, sim.last("REFER"))
+    headers = {"Content-Type": "message/sipfrag", "Subscription-State": "terminated"}
+    sim.request("NOTIFY", body=b"SIP/2.0 400 Bad Request", headers={**headers, "Event": f"refer;id={named}"})
+    assert (first.state, second.state) == (TransferState.FAILED, TransferState.ACCEPTED)
+    sim.request("NOTIFY", body=b"SIP/2.0 200 OK", headers={**headers, "Event": "refer"})
+    assert second.state is TransferState.SUCCEEDED
+
+
 def test_peer_that_hangs_up_right_after_the_202() -> None:
     sim = SimulatedCall()
     sim.answer()
