@@ -352,6 +352,7 @@ class _CallRun:
         report.sip_code = 200 if answered and ending.code is None else ending.code
         report.q850_cause = ending.cause
         report.reason = ending.text
+        report.retry_after_s = ending.retry_after_s
         if self._transfer is not None:
             report.transfer = TransferReport.of(self._transfer)
         if not answered:

@@ -43,6 +43,8 @@ class CallReport:
     sip_code: int | None = None
     q850_cause: int | None = None
     reason: str | None = None
+    retry_after_s: int | None = None
+    """When the far end says to come back (Retry-After of a rejection)."""
     registered: bool = False
     ringing_ms: int | None = None
     answered_ms: int | None = None

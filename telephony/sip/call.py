@@ -15,7 +15,7 @@ from .digest import DigestSession
 from .ended_call import EndedCall
 from .exchange import Exchange, Ignore
 from .invite import CallSetup, InviteOffer, invite_request, target_uri
-from .message import Envelope, Reason, new_call_id, new_tag, serialize
+from .message import Envelope, Reason, new_call_id, new_tag, retry_after_of, serialize
 from .offer_answer import AudioNegotiation, CallMedia
 from .peer_requests import PeerRequests
 from .session_refresh import SessionRefresh
@@ -227,7 +227,8 @@ class OutboundCall:
         # A challenge or redirection that we did not follow, because we had given up, ends the call as 487 does.
         given_up = self.cancelled and message.code in (487, 401, 407, 301, 302, 305, 422)
         by = EndedBy.CANCELLED if given_up else EndedBy.REJECTED
-        self._finish(CallEnding(by, message.code, reason.cause, reason.text or message.phrase or None))
+        text = reason.text or message.phrase or None
+        self._finish(CallEnding(by, message.code, reason.cause, text, retry_after_of(message)))
 
     # --- within the dialog ------------------------------------------------------------------------
 

@@ -27,10 +27,14 @@ class EndedBy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CallEnding:
+    """How a call ended: SIP code, Q.850 cause and text as far as told; `retry_after_s` of a rejection that says when
+    to come back (RFC 3261 section 20.33: 404, 413, 480, 486, 500, 503, 600, 603)."""
+
     by: EndedBy
     code: int | None = None
     cause: int | None = None
     text: str | None = None
+    retry_after_s: int | None = None
 
 
 class CallListener(Protocol):

@@ -16,6 +16,7 @@ from .grammar import NameAddr, ViaHop, is_token, parse_params, parse_uri, split_
 MAX_MESSAGE_BYTES = 65535
 MAX_HEADER_LINES = 256
 MAX_LINE_CHARS = 8192
+LONGEST_RETRY_AFTER_S = 3600
 MAGIC_COOKIE = "z9hG4bK"
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, NOTIFY, INFO"
 SINGLE_HEADERS = ("From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Length", "Content-Type")
@@ -261,6 +262,12 @@ def new_branch() -> str:
 
 def new_call_id() -> str:
     return secrets.token_hex(12)
+
+
+def retry_after_of(response: Response) -> int | None:
+    """Seconds of Retry-After (RFC 3261 section 20.33), at most an hour; None without one that can be read."""
+    text = (response.headers.get("Retry-After") or "").partition(";")[0].partition("(")[0].strip()
+    return min(int(text), LONGEST_RETRY_AFTER_S) if text.isdecimal() and len(text) < 11 else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from .account import SipAccount
 from .digest import DigestSession
 from .exchange import Exchange
 from .grammar import NameAddr, parse_uri
-from .message import Envelope, Reason, new_call_id, new_tag
+from .message import Envelope, Reason, new_call_id, new_tag, retry_after_of
 from .resolver import literal_address
 from .transaction_layer import Failure, Timer, TransactionLayer
 from .transport import Destination
@@ -236,8 +236,9 @@ class Registration:
         self.last_error = f"{code} {reason}" if code else reason
         self.expires_at = None
         logger.warning("registration of %s failed: %s", self.account.aor, self.last_error)
+        wait = (retry_after_of(response) if response is not None else None) or 0
         if self._was_registered and code not in REFUSALS:
-            self._schedule(max(self._pause, _retry_after(response)))
+            self._schedule(max(self._pause, wait))
             self._pause = min(2 * self._pause, RETRY_S[1])
         self._set_state(RegistrationState.FAILED)
         self._settle(RegistrationFailed(code, reason))
@@ -262,10 +263,3 @@ class Registration:
         settled, self.on_settled = self.on_settled, None
         if settled is not None:
             settled(failure)
-
-
-def _retry_after(response: Response | None) -> float:
-    """Seconds of Retry-After (RFC 3261 section 20.33), at most an hour."""
-    text = (response.headers.get("Retry-After") or "" if response is not None else "").partition(";")[0]
-    digits = text.partition("(")[0].strip()
-    return float(min(int(digits), 3600)) if digits.isdecimal() and len(digits) < 10 else 0.0

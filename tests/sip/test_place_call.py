@@ -120,9 +120,11 @@ def test_rejections_become_results(code: int, cause: int | None, result: CallRes
 
     def check(peer: LoopbackPeer, report: CallReport) -> None:
         assert (report.result, report.sip_code, report.q850_cause) == (result, code, cause)
-        assert report.ended_by is EndedBy.REJECTED
+        assert (report.ended_by, report.retry_after_s) == (EndedBy.REJECTED, 30 if code == 503 else None)
         assert "ACK" in peer.methods
 
+    if code == 503:
+        headers["Retry-After"] = "30"
     dial(Behaviour(code=code, final_headers=headers), check, transfer_to="7000")
 
 

@@ -161,6 +161,25 @@ def test_rejection_carries_code_cause_and_text() -> None:
     assert sim.media.closed == 1
 
 
+@pytest.mark.parametrize(
+    ("code", "header", "seconds"),
+    [
+        (503, "120", 120),
+        (480, "18000;duration=3600", 3600),  # an hour at most
+        (600, "30 (in a meeting)", 30),
+        (404, "0", 0),
+        (500, "soon", None),
+        (503, None, None),
+    ],
+)
+def test_rejection_says_when_to_come_back(code: int, header: str | None, seconds: int | None) -> None:
+    sim = SimulatedCall()
+    sim.call.start()
+    sim.respond(code, headers={"Retry-After": header} if header is not None else {})
+    assert sim.listener.ending is not None
+    assert (sim.listener.ending.code, sim.listener.ending.retry_after_s) == (code, seconds)
+
+
 def test_bye_of_the_peer_ends_the_call_with_its_cause() -> None:
     sim = SimulatedCall()
     sim.answer()
