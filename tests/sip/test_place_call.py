@@ -189,12 +189,12 @@ def test_transfers(behaviour: Behaviour, result: CallResult, codes: tuple[int, i
 
 
 @pytest.mark.parametrize(
-    ("too_early", "result"), [(1, CallResult.SUCCESS), (2, CallResult.SUCCESS), (9, CallResult.FAILED)]
+    ("too_early", "result"), [(1, CallResult.SUCCESS), (3, CallResult.SUCCESS), (9, CallResult.FAILED)]
 )
 def test_a_pbx_that_has_not_bridged_the_call_yet_is_asked_again(too_early: int, result: CallResult) -> None:
     def check(peer: LoopbackPeer, report: CallReport) -> None:
         assert report.result is result
-        assert peer.methods.count("REFER") == min(too_early + 1, 3)
+        assert peer.methods.count("REFER") == min(too_early + 1, 4)
         assert report.ended_by is EndedBy.LOCAL
 
     dial(Behaviour(refers_too_early=too_early), check, transfer_to="7000")
