@@ -13,7 +13,7 @@ from .call_events import CallEnding, CallListener, CallState, EndedBy
 from .dialog import Dialog
 from .digest import DigestSession
 from .ended_call import EndedCall
-from .exchange import Exchange, Ignore
+from .exchange import Exchange, Ignore, show_credentials
 from .invite import CallSetup, InviteOffer, invite_request, target_uri
 from .message import Envelope, Reason, new_call_id, new_tag, retry_after_of, serialize
 from .offer_answer import AudioNegotiation, CallMedia
@@ -164,10 +164,7 @@ class OutboundCall:
         if dialog.remote_tag in self._acks:
             return  # retransmitted while its host name was looked up
         ack = dialog.request("ACK", cseq=response.cseq)
-        for name in ("Authorization", "Proxy-Authorization"):
-            values = self._invite.sent.headers.getlist(name)
-            if values:
-                ack.headers.setlist(name, list(values))
+        show_credentials(ack, self._invite.sent)
         self._acks[dialog.remote_tag] = (self.layer.send_ack(ack, hop), hop)
         if self.dialog is not None or self.state is not CallState.CALLING:
             # A second branch answered, or we had given up: end that dialog (section 13.2.2.4).
@@ -247,13 +244,14 @@ class OutboundCall:
         assert self.dialog is not None
         return self._dress(self.dialog.request(method))
 
-    def send_in_dialog(self, request: Request, handler: ResponseHandler) -> None:
+    def send_in_dialog(self, request: Request, handler: ResponseHandler) -> Exchange:
         dialog = self.dialog
         assert dialog is not None
         exchange = Exchange(
             self.layer, request, self._hop, handler, digest=self._digest, next_cseq=lambda: _count_up(dialog)
         )
         exchange.send()
+        return exchange
 
     def send_ack(self, ack: Request) -> None:
         """ACK of a 2xx to a re-INVITE of ours."""

@@ -87,6 +87,14 @@ class Exchange:
         return response.branch != self.transaction.key[0]
 
 
+def show_credentials(ack: Request, invite: Request) -> None:
+    """The ACK of a 2xx carries the credentials of its INVITE (RFC 3261 section 22.1)."""
+    for name in ("Authorization", "Proxy-Authorization"):
+        values = invite.headers.getlist(name)
+        if values:
+            ack.headers.setlist(name, list(values))
+
+
 class Ignore:
     """A transaction user that expects nothing."""
 

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 from sipmessage import Request, Response
 
-from .message import Envelope
-from .session_timer import MIN_INTERVAL_S, SessionExpires, SessionTimer
+from .exchange import Exchange, show_credentials
+from .message import Envelope, retry_after_of
+from .session_timer import LONGEST_S, MIN_INTERVAL_S, SessionExpires, SessionTimer, min_se_of
 from .transaction_layer import Failure
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 # RFC 3261 section 14.1: the owner of the Call-ID waits this long after a 491.
 GLARE_PAUSE_S = (2.1, 4.0)
+TRY_AGAIN_S = 10  # after a 5xx; the session's own end bounds the tries
 
 
 class SessionRefresh:
@@ -25,7 +27,9 @@ class SessionRefresh:
         self.timer = SessionTimer(scheduler, lambda: guarded(self._refresh), lambda: guarded(self._expired))
         self.reinvite_pending = False
         self._peer_updates = False
+        self._reinvite: Exchange | None = None
         self._ack: Request | None = None
+        self._min_se = MIN_INTERVAL_S
 
     def answered(self, response: Envelope) -> None:
         """What the 2xx to our INVITE, or to a refresh, agreed on (section 7.2)."""
@@ -65,14 +69,15 @@ class SessionRefresh:
             return
         request = call.request("UPDATE" if self._peer_updates else "INVITE")
         request.headers.set("Supported", "timer, norefersub")
-        request.headers.set("Session-Expires", f"{agreed.seconds};refresher=uac")
-        request.headers.set("Min-SE", str(MIN_INTERVAL_S))
+        seconds = max(agreed.seconds, self._min_se)
+        request.headers.set("Session-Expires", f"{seconds};refresher=uac")
+        request.headers.set("Min-SE", str(self._min_se))
         if request.method == "INVITE":
             self.reinvite_pending = True
             self._ack = None
             request.headers.set("Content-Type", "application/sdp")
             request.body = call.audio.offer()
-        call.send_in_dialog(request, self)
+        self._reinvite = call.send_in_dialog(request, self)
 
     def _expired(self) -> None:
         self._call.hang_up()
@@ -86,10 +91,28 @@ class SessionRefresh:
             self._refreshed(response)
             return
         self.reinvite_pending = False
-        if message.code == 491:
+        if message.code in (408, 481):
+            self._call.hang_up()  # RFC 3261 section 12.2.1.2: the dialog is gone
+        elif message.code == 491:
             self.timer.retry(random.uniform(*GLARE_PAUSE_S))
-        elif message.code in (408, 481):
-            self._call.hang_up()  # RFC 3261 section 14.1: the dialog is gone
+        elif message.code == 422:
+            self._lengthen(response)
+        elif message.code in (405, 501) and response.method == "UPDATE":
+            self._peer_updates = False
+            self._refresh()
+        elif message.code >= 500:
+            self.timer.retry(max(retry_after_of(message) or 0, TRY_AGAIN_S))
+
+    def _lengthen(self, response: Envelope) -> None:
+        """The interval is too short for an element on the way (RFC 4028 section 7.3): again with what it asks."""
+        least, agreed = min_se_of(response), self.timer.agreed
+        if (
+            least is not None
+            and agreed is not None
+            and max(agreed.seconds, self._min_se) < least <= LONGEST_S
+        ):
+            self._min_se = least
+            self._refresh()
 
     def on_failure(self, failure: Failure, text: str) -> None:
         self.reinvite_pending = False
@@ -99,7 +122,9 @@ class SessionRefresh:
         if response.method == "INVITE":
             if self._ack is None:
                 assert self._call.dialog is not None
+                assert self._reinvite is not None
                 self._ack = self._call.dialog.request("ACK", cseq=response.cseq)
+                show_credentials(self._ack, self._reinvite.sent)
                 self._call.audio.take_late_answer(response)
             self._call.send_ack(self._ack)
             if not self.reinvite_pending:

@@ -207,6 +207,37 @@ def test_crossing_byes_end_the_call_once() -> None:
     assert [event for event in sim.listener.events if event.startswith("ended")] == ["ended local"]
 
 
+@pytest.mark.parametrize(
+    ("code", "asks", "gives"),
+    [(401, "WWW-Authenticate", "Authorization"), (407, "Proxy-Authenticate", "Proxy-Authorization")],
+)
+def test_challenged_bye_is_repeated_with_a_stale_nonce_too(code: int, asks: str, gives: str) -> None:
+    sim = SimulatedCall()
+    sim.answer()
+    sim.call.hang_up()
+    bye = sim.last("BYE")
+    sim.respond(code, bye, headers={asks: 'Digest realm="pbx", nonce="n1", qop="auth"'})
+    sim.respond(code, sim.last("BYE"), headers={asks: 'Digest realm="pbx", nonce="n2", stale=TRUE'})
+    again = sim.last("BYE")
+    assert again.cseq == bye.cseq + 2
+    assert 'nonce="n2"' in (again.header(gives) or "")
+    assert sim.call.state is CallState.ENDING
+    sim.respond(200, again)
+    assert sim.call.state is CallState.ENDED
+
+
+def test_bye_with_a_refused_password_ends_the_call_all_the_same() -> None:
+    sim = SimulatedCall()
+    sim.answer()
+    sim.call.hang_up()
+    for nonce in ("n1", "n2"):
+        sim.respond(
+            401, sim.last("BYE"), headers={"WWW-Authenticate": f'Digest realm="pbx", nonce="{nonce}"'}
+        )
+    assert sim.methods.count("BYE") == 2
+    assert sim.call.state is CallState.ENDED
+
+
 def test_unanswered_bye_is_given_up_after_32_s() -> None:
     sim = SimulatedCall()
     sim.answer()

@@ -55,16 +55,94 @@ def test_reinvite_of_the_peer_meets_ours_with_491_and_we_try_again() -> None:
     assert sim.methods.count("INVITE") > before
 
 
+def test_491_is_answered_with_a_new_try_after_the_time_of_rfc_3261_section_14_1() -> None:
+    sim = in_session("200;refresher=uac", allow="UPDATE")
+    sim.clock.advance(100)
+    refused = sim.last("UPDATE")
+    sim.respond(491, refused)
+    sim.clock.advance(2.05)
+    assert sim.last("UPDATE") is refused
+    sim.clock.advance(2)
+    again = sim.last("UPDATE")
+    assert again.cseq == refused.cseq + 1
+    sim.respond(200, again, headers={"Session-Expires": "200;refresher=uac"})
+    sim.clock.advance(90)
+    assert sim.call.state is CallState.ANSWERED
+
+
+@pytest.mark.parametrize(("allow", "method"), [("UPDATE", "UPDATE"), ("BYE", "INVITE")])
+def test_422_to_a_refresh_is_followed_with_the_longer_interval(allow: str, method: str) -> None:
+    sim = in_session("100;refresher=uac", allow=allow)
+    sim.clock.advance(51)
+    sim.respond(422, sim.last(method), headers={"Min-SE": "600"})
+    again = sim.last(method)
+    assert (again.header("Session-Expires"), again.header("Min-SE")) == ("600;refresher=uac", "600")
+    sim.respond(200, again, body=SDP, headers={"Session-Expires": "600;refresher=uac"})
+    sim.clock.advance(290)
+    assert "BYE" not in sim.methods
+    sim.clock.advance(20)
+    assert sim.last(method).header("Min-SE") == "600"
+
+
+def test_422_that_asks_for_nothing_longer_is_not_followed_and_the_session_runs_out() -> None:
+    sim = in_session("100;refresher=uac", allow="UPDATE")
+    sim.clock.advance(51)
+    tries = sim.methods.count("UPDATE")
+    sim.respond(422, sim.last("UPDATE"), headers={"Min-SE": "90"})
+    assert sim.methods.count("UPDATE") == tries
+    sim.clock.advance(20)
+    assert sim.methods[-1] == "BYE"
+
+
+@pytest.mark.parametrize(("allow", "method"), [("UPDATE", "UPDATE"), ("BYE", "INVITE")])
+@pytest.mark.parametrize(
+    ("code", "asks", "gives"),
+    [(401, "WWW-Authenticate", "Authorization"), (407, "Proxy-Authenticate", "Proxy-Authorization")],
+)
+def test_challenged_refresh_is_repeated(allow: str, method: str, code: int, asks: str, gives: str) -> None:
+    sim = in_session("200;refresher=uac", allow=allow)
+    sim.clock.advance(100)
+    first = sim.last(method)
+    sim.respond(code, first, headers={asks: 'Digest realm="pbx", nonce="n1", qop="auth"'})
+    again = sim.last(method)
+    assert again.cseq == first.cseq + 1
+    assert 'nonce="n1"' in (again.header(gives) or "")
+    sim.respond(200, again, body=SDP, headers={"Session-Expires": "200;refresher=uac"})
+    if method == "INVITE":  # RFC 3261 section 22.1: the ACK shows the same credentials
+        assert sim.last("ACK").header(gives) == again.header(gives)
+    sim.clock.advance(90)
+    assert sim.call.state is CallState.ANSWERED
+
+
+def test_peer_that_does_not_take_the_update_it_allowed_gets_a_reinvite() -> None:
+    sim = in_session("200;refresher=uac", allow="UPDATE")
+    sim.clock.advance(100)
+    sim.respond(405, sim.last("UPDATE"))
+    assert sim.methods[-1] == "INVITE"
+
+
+def test_refresh_that_meets_an_overloaded_peer_comes_again_when_asked() -> None:
+    sim = in_session("200;refresher=uac", allow="UPDATE")
+    sim.clock.advance(100)
+    refused = sim.last("UPDATE")
+    sim.respond(503, refused, headers={"Retry-After": "20"})
+    sim.clock.advance(19)
+    assert sim.last("UPDATE") is refused
+    sim.clock.advance(2)
+    assert sim.last("UPDATE").cseq == refused.cseq + 1
+
+
 def test_refresh_without_an_answer_ends_the_call() -> None:
     sim = in_session("200;refresher=uac")
     sim.clock.advance(140)
     assert "BYE" in sim.methods
 
 
-def test_refresh_that_finds_no_dialog_ends_the_call() -> None:
+@pytest.mark.parametrize("code", [408, 481])
+def test_refresh_that_finds_no_dialog_ends_the_call(code: int) -> None:
     sim = in_session("200;refresher=uac", allow="UPDATE")
     sim.clock.advance(101)
-    sim.respond(481, sim.last("UPDATE"))
+    sim.respond(code, sim.last("UPDATE"))
     assert sim.methods[-1] == "BYE"
 
 
