@@ -2,9 +2,9 @@
 
 from amd.engine import LONGEST_QUEUE, Engine
 from amd.evidence import Evidence
-from amd.g711 import FRAME_BYTES
 from amd.profile import BALANCED, Profile
 from amd.verdict import Verdict
+from audio.g711 import FRAME_BYTES
 
 _AT_ONCE = FRAME_BYTES * (LONGEST_QUEUE - 1)
 

@@ -17,13 +17,13 @@ from amd import rules
 from amd.analysis import Analysis
 from amd.cues import NAMES
 from amd.evidence import Evidence
-from amd.g711 import FRAME_BYTES, FRAME_MS, ULAW
 from amd.model import Model, load_or_rules
 from amd.policy import Policy
 from amd.profile import BALANCED, Profile
 from amd.spectrum import Rows
 from amd.tones import name_tones
 from amd.verdict import Label, Verdict
+from audio.g711 import FRAME_BYTES, FRAME_MS, ULAW_TO_FLOAT
 
 CONCEALED_FRAMES = 3
 """Missing frames that are bridged with the last sound, 60 ms; after that a gap is silence."""
@@ -165,7 +165,7 @@ class Engine:
                 lost.append(i)
                 frame = bytes(FRAME_BYTES)
             payload += frame
-        samples = ULAW[np.frombuffer(payload, np.uint8)].reshape(len(rows), FRAME_BYTES)
+        samples = ULAW_TO_FLOAT[np.frombuffer(payload, np.uint8)].reshape(len(rows), FRAME_BYTES)
         missed = np.zeros(len(rows), np.int32)
         if lost:
             missed[lost] = self._missed[rows[lost]] + 1

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from amd.engine import Engine
-from amd.g711 import FRAME_BYTES, SAMPLE_RATE, ULAW_VALUES, ulaw_from_alaw, ulaw_from_linear
 from amd.profile import BALANCED, Profile
 from amd.verdict import Verdict
+from audio.g711 import FRAME_BYTES, SAMPLE_RATE, ULAW_TO_LINEAR, alaw_to_ulaw, encode_ulaw
 
 LONGEST_S = 600
 """A longer file is no clip of one call; it is refused, before it fills the memory."""
@@ -61,7 +61,7 @@ def ulaw_from_wav(data: bytes) -> bytes:
 
 def wav_from_ulaw(sound: bytes) -> bytes:
     """A WAV file, 8 kHz mono in 16 bit PCM, which every browser and program plays."""
-    body = ULAW_VALUES[np.frombuffer(sound, np.uint8)].astype("<i2").tobytes()
+    body = ULAW_TO_LINEAR[np.frombuffer(sound, np.uint8)].astype("<i2").tobytes()
     form = struct.pack("<HHIIHH", _PCM, 1, SAMPLE_RATE, 2 * SAMPLE_RATE, 2, 16)
     head = struct.pack("<4sI4s4sI", b"RIFF", 36 + len(body), b"WAVE", b"fmt ", len(form))
     return head + form + struct.pack("<4sI", b"data", len(body)) + body
@@ -89,8 +89,8 @@ def _to_ulaw(tag: int, body: bytes) -> bytes:
     if len(body) < 2:
         raise UnreadableError("has no sound in it")
     if tag == _PCM:
-        return ulaw_from_linear(np.frombuffer(body[: len(body) // 2 * 2], "<i2"))
-    return ulaw_from_alaw(body) if tag == _ALAW else body
+        return encode_ulaw(np.frombuffer(body[: len(body) // 2 * 2], "<i2"))
+    return alaw_to_ulaw(body) if tag == _ALAW else body
 
 
 def read(path: Path) -> bytes:

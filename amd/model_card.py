@@ -8,10 +8,10 @@ import numpy as np
 
 from amd.engine import Engine
 from amd.files import classify_sounds
-from amd.g711 import FRAME_BYTES
 from amd.model import VERSION, Model
 from amd.profile import BALANCED, FAST, PROTECT_PEOPLE, Profile
 from amd.training import Clips
+from audio.g711 import FRAME_BYTES
 
 _AT_ONCE = 256
 

@@ -7,8 +7,8 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from amd.g711 import SAMPLE_RATE, ULAW
 from amd.spectrum import Floats
+from audio.g711 import SAMPLE_RATE, ULAW_TO_FLOAT
 
 WINDOW = 256
 HOP = 80
@@ -22,7 +22,7 @@ _ANCHORS = np.array(
 
 def waveform(sound: bytes, columns: int) -> list[tuple[float, float]]:
     """Lowest and highest sample of each of `columns` equal parts of a mu-law sound, full scale 1."""
-    samples = ULAW[np.frombuffer(sound, np.uint8)]
+    samples = ULAW_TO_FLOAT[np.frombuffer(sound, np.uint8)]
     edges = np.linspace(0, len(samples), columns + 1).astype(int)
     parts = [samples[a : max(b, a + 1)] for a, b in pairwise(edges)]
     return [(float(part.min()), float(part.max())) if part.size else (0.0, 0.0) for part in parts]
@@ -30,7 +30,7 @@ def waveform(sound: bytes, columns: int) -> list[tuple[float, float]]:
 
 def spectrogram(sound: bytes) -> NDArray[np.uint8]:
     """Loudness of a mu-law sound as 0 to 255: (WINDOW / 2 rows, 4000 Hz on top; a column for each 10 ms)."""
-    samples = ULAW[np.frombuffer(sound, np.uint8)]
+    samples = ULAW_TO_FLOAT[np.frombuffer(sound, np.uint8)]
     padded = np.pad(samples, (WINDOW // 2, WINDOW // 2 + HOP))
     starts = np.arange(0, max(len(samples), HOP), HOP)
     hann = np.hanning(WINDOW + 1)[:-1].astype(np.float32)

@@ -4,11 +4,11 @@ import numpy as np
 
 from amd import rules
 from amd.analysis import Analysis
-from amd.g711 import FRAME_MS
 from amd.model import Model
 from amd.profile import Profile
 from amd.spectrum import Rows
 from amd.verdict import Label, Verdict
+from audio.g711 import FRAME_MS
 
 EVERY_FRAMES = 5
 FIRST_FRAME = 20

@@ -6,11 +6,11 @@ Readable, without a model, always there.
 import numpy as np
 from numpy.typing import NDArray
 
-from amd.g711 import FRAME_MS
 from amd.profile import Profile
 from amd.spectrum import Rows
 from amd.timeline import Timeline
 from amd.verdict import Label, Verdict
+from audio.g711 import FRAME_MS
 
 Decisions = NDArray[np.int8]
 

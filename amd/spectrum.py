@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from amd.g711 import FRAME_BYTES, SAMPLE_RATE
+from audio.g711 import FRAME_BYTES, SAMPLE_RATE
 
 Rows = NDArray[np.intp]
 Floats = NDArray[np.float32]

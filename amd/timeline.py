@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from amd.g711 import FRAME_MS
 from amd.spectrum import Rows
+from audio.g711 import FRAME_MS
 
 Ints = NDArray[np.int32]
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from amd.g711 import FRAME_MS
 from amd.spectrum import BIN_HZ, Floats, Frames, Rows
+from audio.g711 import FRAME_MS
 
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int32]

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from amd.analysis import Analysis
 from amd.files import UnreadableError, read
-from amd.g711 import FRAME_BYTES, ULAW
 from amd.model import Model
 from amd.policy import EVERY_FRAMES, FIRST_FRAME
 from amd.spectrum import Floats, Spectrum
 from amd.tree_training import train_trees
 from amd.voice_network import INPUTS, describe
 from amd.voice_training import train_voice
+from audio.g711 import FRAME_BYTES, ULAW_TO_FLOAT
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +96,7 @@ def _voice(rows: list[dict[str, str]]) -> NDArray[np.bool_]:
 
 
 def _samples(clips: Clips, start: int, t: int) -> Floats:
-    return ULAW[clips.sound[start : start + AT_ONCE, t * FRAME_BYTES : (t + 1) * FRAME_BYTES]]
+    return ULAW_TO_FLOAT[clips.sound[start : start + AT_ONCE, t * FRAME_BYTES : (t + 1) * FRAME_BYTES]]
 
 
 def voice_inputs(clips: Clips) -> NDArray[np.float16]:

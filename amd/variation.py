@@ -8,9 +8,9 @@ from importlib import import_module
 
 import numpy as np
 
-from amd.g711 import FRAME_BYTES, SAMPLE_RATE, ULAW, ulaw_from_linear
 from amd.spectrum import Floats
 from amd.training import FRAMES, Clips
+from audio.g711 import FRAME_BYTES, SAMPLE_RATE, ULAW_TO_FLOAT, encode_ulaw
 
 PACE = (0.9, 1.12)
 """Slowest and fastest, relative to the clip."""
@@ -26,7 +26,7 @@ def with_variations(clips: Clips, copies: int, seed: int) -> Clips:
         for i in range(len(clips)):
             pace, semitones = rng.uniform(*PACE), rng.uniform(-SEMITONES, SEMITONES)
             heard = clips.sound[i, : clips.frames[i] * FRAME_BYTES]
-            varied = _quantised(vary(ULAW[heard], pace, semitones))[: FRAMES * FRAME_BYTES]
+            varied = _quantised(vary(ULAW_TO_FLOAT[heard], pace, semitones))[: FRAMES * FRAME_BYTES]
             sound = np.full(FRAMES * FRAME_BYTES, 0xFF, np.uint8)
             sound[: len(varied)] = np.frombuffer(varied, np.uint8)
             sounds.append(sound)
@@ -55,4 +55,4 @@ def vary(samples: Floats, pace: float, semitones: float) -> Floats:
 
 
 def _quantised(samples: Floats) -> bytes:
-    return ulaw_from_linear((samples * 32767).clip(-32768, 32767).astype(np.int16))
+    return encode_ulaw((samples * 32767).clip(-32768, 32767).astype(np.int16))

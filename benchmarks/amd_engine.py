@@ -17,8 +17,8 @@ import time
 import numpy as np
 
 from amd.engine import Engine
-from amd.g711 import FRAME_BYTES, ulaw_from_linear
 from amd.profile import BALANCED
+from audio.g711 import FRAME_BYTES, encode_ulaw
 
 
 def sounds(count: int, seconds: float) -> list[list[bytes]]:
@@ -31,7 +31,7 @@ def sounds(count: int, seconds: float) -> list[list[bytes]]:
         voice = sum(np.sin(2 * np.pi * h * (110 + 3 * seed % 120) * t) / h for h in range(1, 15)) * 2000
         gate = np.repeat(rng.random(n // 1600 + 1) < 0.6, 1600)[:n] * (t > rng.uniform(0.1, 1.5))
         x = voice * gate * (1 + np.sin(2 * np.pi * 4 * t)) / 2 + rng.standard_normal(n) * 20
-        data = ulaw_from_linear(x.clip(-32000, 32000).astype(np.int16))
+        data = encode_ulaw(x.clip(-32000, 32000).astype(np.int16))
         out.append([data[i : i + FRAME_BYTES] for i in range(0, len(data), FRAME_BYTES)])
     return out
 

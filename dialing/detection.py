@@ -15,9 +15,9 @@ from enum import Enum, auto
 
 from amd.engine import Engine, EngineFullError
 from amd.evidence import Evidence
-from amd.g711 import SILENCE
 from amd.profile import BALANCED, Profile
 from amd.verdict import Label, Verdict
+from audio.g711 import ULAW_SILENCE_FRAME
 from telephony.rtp.engine import RtpEngine
 
 logger = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ class DetectedCall:
 
     def hear(self, frame: bytes | None) -> None:
         if self._on_verdict is not None:
-            self._frames.append(frame or SILENCE)
+            self._frames.append(frame or ULAW_SILENCE_FRAME)
             self._detection.note(_What.HEAR, self, frame)
 
     def finish(self) -> None:

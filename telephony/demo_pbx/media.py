@@ -6,8 +6,8 @@ import socket
 import time
 from typing import Final
 
-from telephony.rtp.g711 import FRAME_SAMPLES, PCMA, ULAW_SILENCE_FRAME, ULAW_TO_ALAW
-from telephony.rtp.packet import RtpPacket
+from audio.g711 import FRAME_SAMPLES, ULAW_SILENCE_FRAME, ULAW_TO_ALAW
+from telephony.rtp.packet import PCMA, RtpPacket
 
 from .messages import Endpoint
 from .sdp import AudioSession

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from telephony.rtp.g711 import PCMA, PCMU
+from telephony.rtp.packet import PCMA, PCMU
 
 Direction = Literal["sendrecv", "sendonly", "recvonly", "inactive"]
 

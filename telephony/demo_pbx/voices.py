@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from telephony.rtp.g711 import SAMPLE_RATE, ULAW_SILENCE, encode_ulaw
+from audio.g711 import SAMPLE_RATE, ULAW_SILENCE, encode_ulaw
 
 from .customers import CustomerKind, CustomerPlan
 

@@ -4,6 +4,8 @@ import struct
 from dataclasses import dataclass
 
 RTP_VERSION = 2
+PCMU = 0  # static payload types, RFC 3551 table 4
+PCMA = 8
 HEADER_LENGTH = 12
 _HEADER = struct.Struct("!BBHII")
 

@@ -5,7 +5,7 @@ consumer's time goes on as the call's does. Slots follow the RTP timestamps (RFC
 of any length (10, 20, 30 ms) lands where it belongs, and silence suppression shows as a gap.
 """
 
-from .g711 import FRAME_SAMPLES, ULAW_SILENCE
+from audio.g711 import FRAME_SAMPLES, ULAW_SILENCE
 
 DELAY_FRAMES = 2  # 40 ms: reorders a packet that comes two late
 CAPACITY_FRAMES = 50  # 1 s ahead of the present: the sender's clock has jumped

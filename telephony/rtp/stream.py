@@ -7,8 +7,9 @@ packets come from, once they come.
 import secrets
 import struct
 
-from . import g711
-from .packet import read_fields
+from audio import g711
+
+from .packet import PCMA, PCMU, read_fields
 from .playout import PlayoutBuffer
 
 Address = tuple[str, int]
@@ -17,7 +18,7 @@ MAX_MISORDER = 100
 MAX_DROPOUT = 3000
 RELATCH_AFTER_S = 0.5  # another source may take over when ours has been silent for so long
 _HEADER = struct.Struct("!BBHII")
-_SILENCE = {g711.PCMU: g711.ULAW_SILENCE_FRAME, g711.PCMA: g711.ALAW_SILENCE_FRAME}
+_SILENCE = {PCMU: g711.ULAW_SILENCE_FRAME, PCMA: g711.ALAW_SILENCE_FRAME}
 _WINDOW = (1 << 128) - 1
 
 
@@ -35,7 +36,7 @@ class RtpStream:
         self.on_hold = False
         self._remote: Address | None = None
         self._latched = False
-        self._payload_type = g711.PCMU
+        self._payload_type = PCMU
         self._event_type: int | None = None
         self._playout = PlayoutBuffer()
         self._ssrc_in: int | None = None
@@ -83,7 +84,7 @@ class RtpStream:
         self.audio_frames += 1
         if self.first_audio_at is None:
             self.first_audio_at = now
-        if payload_type == g711.PCMA:
+        if payload_type == PCMA:
             payload = g711.alaw_to_ulaw(payload)
         self._playout.put(timestamp, payload)
 

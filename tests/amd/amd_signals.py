@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from amd.g711 import FRAME_BYTES, SAMPLE_RATE, ulaw_from_linear
+from audio.g711 import FRAME_BYTES, SAMPLE_RATE, encode_ulaw
 
 Sound = NDArray[np.float64]
 
@@ -44,5 +44,5 @@ def frames(*parts: Sound, dither: float = -70.0, seed: int = 9) -> list[bytes]:
     """The parts one after another as mu-law frames of 20 ms, over comfort noise of `dither` dBFS."""
     sound = np.concatenate(parts)
     sound = sound + noise(len(sound) / SAMPLE_RATE, dither, seed)[: len(sound)]
-    data = ulaw_from_linear(np.clip(sound * 32767, -32768, 32767).astype(np.int16))
+    data = encode_ulaw(np.clip(sound * 32767, -32768, 32767).astype(np.int16))
     return [data[i : i + FRAME_BYTES] for i in range(0, len(data) // FRAME_BYTES * FRAME_BYTES, FRAME_BYTES)]

@@ -7,9 +7,9 @@ import pytest
 
 from amd.detector import Detector
 from amd.engine import Engine, EngineFullError
-from amd.g711 import SILENCE
 from amd.profile import BALANCED, FAST, OFF, PROFILES, PROTECT_PEOPLE, Profile
 from amd.verdict import Label, Verdict
+from audio.g711 import ULAW_SILENCE_FRAME
 from tests.amd.amd_signals import Sound, frames, noise, silence, speech, tone
 
 
@@ -112,7 +112,7 @@ def test_lost_frames_change_little() -> None:
 def test_digital_silence_between_words_does_not_turn_noise_into_speech() -> None:
     detector = Detector(BALANCED)
     sound = frames(silence(0.5), speech(0.4), silence(5), dither=-48)
-    gaps = [SILENCE if i % 50 > 25 and i > 50 else f for i, f in enumerate(sound)]
+    gaps = [ULAW_SILENCE_FRAME if i % 50 > 25 and i > 50 else f for i, f in enumerate(sound)]
     found = [v for v in map(detector.feed, gaps) if v]
     assert found[0].label is Label.HUMAN
 

@@ -11,12 +11,12 @@ from amd import model as model_module
 from amd.cues import NAMES
 from amd.detector import Detector
 from amd.engine import Engine
-from amd.g711 import SILENCE
 from amd.model import SHIPPED, Model, ModelError, load, load_or_rules, save
 from amd.tree_training import export
 from amd.trees import Trees
 from amd.voice_network import INPUTS, VoiceNetwork
 from amd.voice_training import DELAY_FRAMES, first_weights, gradients, train_voice
+from audio.g711 import ULAW_SILENCE_FRAME
 from tests.amd.amd_signals import frames, silence, speech
 
 
@@ -157,7 +157,7 @@ def test_rules_and_model_both_end_a_call_without_sound() -> None:
         slot = engine.open()
         found = []
         for _ in range(330):
-            engine.push(slot, SILENCE)
+            engine.push(slot, ULAW_SILENCE_FRAME)
             found += engine.tick()
         assert len(found) == 1
 

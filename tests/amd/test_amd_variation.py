@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from amd import variation
-from amd.g711 import FRAME_BYTES, ULAW
 from amd.spectrum import Floats
 from amd.training import FRAMES, Clips
 from amd.variation import vary, with_variations
+from audio.g711 import FRAME_BYTES, ULAW_TO_FLOAT
 from tests.amd.amd_signals import frames, silence, tone
 
 
@@ -49,7 +49,7 @@ def test_copies_keep_label_and_speaker_and_move_the_marks_of_speech() -> None:
         marked = np.flatnonzero(found.voice[i])
         assert marked[0] == pytest.approx(50 * ratio, abs=2)
         assert marked[-1] == pytest.approx(100 * ratio, abs=3)
-        loud = np.abs(ULAW[found.sound[i]]).reshape(FRAMES, FRAME_BYTES).max(1) > 0.05
+        loud = np.abs(ULAW_TO_FLOAT[found.sound[i]]).reshape(FRAMES, FRAME_BYTES).max(1) > 0.05
         assert np.flatnonzero(loud)[0] == pytest.approx(marked[0], abs=2)
 
 

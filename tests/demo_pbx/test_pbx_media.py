@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from telephony.rtp.g711 import decode_alaw, decode_ulaw
+from audio.g711 import decode_alaw, decode_ulaw
 
 from .pbx_under_test import PbxUnderTest
 from .raw_phone import RawPhone

@@ -2,7 +2,7 @@
 
 import pytest
 
-from telephony.rtp import g711
+from audio import g711
 from telephony.rtp.packet import RtpPacket
 from telephony.rtp.playout import PlayoutBuffer
 from telephony.rtp.stream import RtpStream

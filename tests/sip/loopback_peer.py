@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from sipmessage import Request, Response
 
-from telephony.rtp.g711 import ALAW_SILENCE_FRAME
+from audio.g711 import ALAW_SILENCE_FRAME
 from telephony.rtp.packet import RtpPacket
 from telephony.sip.account import SipAccount
 from telephony.sip.framing import StreamFramer

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from telephony.rtp.g711 import SAMPLE_RATE, Samples, encode_ulaw
+from audio.g711 import SAMPLE_RATE, Samples, encode_ulaw
 
 # What each file says, prompt by prompt.
 RECORDINGS: Final = {

@@ -1,6 +1,6 @@
-"""G.711 by tables (ITU-T G.711, as in RFC 3551 section 4.5.14): mu-law, A-law and 16-bit linear.
+"""G.711 by tables (ITU-T G.711, as in RFC 3551 section 4.5.14): mu-law, A-law and linear samples.
 
-Linear samples are on the 16-bit scale (mu-law spans +-32124, A-law +-32256).
+Linear samples are on the 16-bit scale (mu-law spans +-32124, A-law +-32256), floats have full scale 1.
 """
 
 from typing import Final
@@ -11,9 +11,9 @@ import numpy.typing as npt
 Samples = npt.NDArray[np.int16]
 
 SAMPLE_RATE: Final = 8000
-FRAME_SAMPLES: Final = 160  # 20 ms
-PCMU: Final = 0  # static RTP payload types, RFC 3551 table 4
-PCMA: Final = 8
+FRAME_MS: Final = 20
+FRAME_SAMPLES: Final = SAMPLE_RATE * FRAME_MS // 1000
+FRAME_BYTES: Final = FRAME_SAMPLES  # one byte a sample
 ULAW_SILENCE: Final = 0xFF
 ALAW_SILENCE: Final = 0xD5
 ULAW_SILENCE_FRAME: Final = bytes([ULAW_SILENCE]) * FRAME_SAMPLES
@@ -50,6 +50,7 @@ def _nearest_codes(levels: list[int]) -> npt.NDArray[np.uint8]:
 
 ULAW_TO_LINEAR: Final[Samples] = np.array([_expand_ulaw(code) for code in range(256)], dtype=np.int16)
 ALAW_TO_LINEAR: Final[Samples] = np.array([_expand_alaw(code) for code in range(256)], dtype=np.int16)
+ULAW_TO_FLOAT: Final[npt.NDArray[np.float32]] = (ULAW_TO_LINEAR / np.float32(32768)).astype(np.float32)
 LINEAR_TO_ULAW: Final = _nearest_codes(ULAW_TO_LINEAR.tolist())
 LINEAR_TO_ALAW: Final = _nearest_codes(ALAW_TO_LINEAR.tolist())
 LINEAR_TO_ULAW[0] = ULAW_SILENCE  # zero has two codes (+0, -0); silence is the positive one

@@ -2,16 +2,14 @@
 
 import numpy as np
 
-from telephony.rtp import g711
+from audio import g711
 
 
 def test_anchor_values_of_the_standard() -> None:
-    assert g711.ULAW_TO_LINEAR[0x80] == 32124
-    assert g711.ULAW_TO_LINEAR[0x00] == -32124
-    assert g711.ULAW_TO_LINEAR[g711.ULAW_SILENCE] == 0
-    assert g711.ALAW_TO_LINEAR[0xAA] == 32256
-    assert g711.ALAW_TO_LINEAR[0x2A] == -32256
-    assert g711.ALAW_TO_LINEAR[g711.ALAW_SILENCE] == 8
+    ulaw = {0x00: -32124, 0x80: 32124, 0x7F: 0, 0xFF: 0, 0xFE: 8, 0xEF: 132}
+    assert {code: g711.ULAW_TO_LINEAR[code] for code in ulaw} == ulaw
+    alaw = {0x55: -8, 0xD5: 8, 0x2A: -32256, 0xAA: 32256}
+    assert {code: g711.ALAW_TO_LINEAR[code] for code in alaw} == alaw
 
 
 def test_every_code_survives_decode_and_encode() -> None:
