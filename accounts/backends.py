@@ -19,10 +19,14 @@ class RoleBackend(ModelBackend):
         return super().user_can_authenticate(user) and not is_locked_out(user)
 
     def has_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:
+        """Of a role; about one object scope is asked, and about a dialer group django-guardian's backend."""
         app_label, _, codename = perm.partition(".")
         action, _, model = codename.partition("_")
         if action not in set(scope.Action) or not user_obj.is_active:
             return False
+        if obj is not None:
+            of_its_kind = obj._meta.label_lower == f"{app_label}.{model}" != "groups.dialergroup"
+            return of_its_kind and scope.allowed(user_obj, action, obj)
         rights = scope.RIGHTS.get(f"{app_label}.{model}", {})
         return scope.Action(action) in rights.get(getattr(user_obj, "role", ""), frozenset())
 

@@ -7,6 +7,7 @@ from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, Permis
 from django.contrib.auth.validators import UnicodeUsernameValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from guardian.models import UserObjectPermissionBase
 
 
 class Role(models.TextChoices):
@@ -29,7 +30,11 @@ class UserManager(BaseUserManager["User"]):
 
     def create_superuser(self, username: str, password: str | None = None, **fields: object) -> "User":
         """`manage.py createsuperuser` makes a Master."""
-        return self.create_user(username, password, **{"role": Role.MASTER, **fields})
+        from accounts import group_rights  # it reads these models
+
+        master = self.create_user(username, password, **{"role": Role.MASTER, **fields})
+        group_rights.derive(master)
+        return master
 
 
 class User(AbstractBaseUser, PermissionsMixin):
@@ -72,6 +77,16 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     def get_short_name(self) -> str:
         return self.first_name or self.username
+
+
+class GroupRight(UserObjectPermissionBase):
+    """An object permission of a user on a dialer group. Derived from role and membership by `accounts.group_rights`
+    alone, and read by `accounts.scope` and django-guardian's backend.
+    """
+
+    content_object = models.ForeignKey(
+        "groups.DialerGroup", models.CASCADE, related_name="user_rights", verbose_name=_("dialer group")
+    )
 
 
 class ApiToken(models.Model):

@@ -4,7 +4,8 @@ Two questions, asked at every door:
 
 - `may(user, action, model)`: does the role allow `action` on this kind of object at all?
 - `visible(user, queryset)`: which rows? A model names the way to its dialer group in `GROUP_PATH`
-  (`"group"`, `"campaign__group"`); one without `GROUP_PATH` is not bound to groups.
+  (`"group"`, `"campaign__group"`); one without `GROUP_PATH` is not bound to groups. In which groups the user has
+  the right is read from the object permissions that `accounts.group_rights` derives from role and membership.
 
 `allowed(user, action, obj)` answers both for one object.
 """
@@ -17,7 +18,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
 from django.utils.translation import gettext as _
 
-from accounts.models import Role, User
+from accounts.models import GroupRight, Role, User
 
 M = TypeVar("M", bound=Model)
 
@@ -89,19 +90,37 @@ def may(user: Any, action: Action | str, model: type[Model] | Model) -> bool:
     return Action(action) in RIGHTS.get(model._meta.label_lower, {}).get(user.role, frozenset())
 
 
-def visible(user: Any, queryset: QuerySet[M]) -> QuerySet[M]:
-    """The rows of `queryset` that the user may see: those of their groups, all for a Master."""
-    if not may(user, Action.VIEW, queryset.model):
+def groups_where(user: User, action: Action | str, model: type[Model]) -> QuerySet[Any, Any]:
+    """Ids of the dialer groups in which the user may do `action` to rows of `model`, as a subquery."""
+    rights = GroupRight.objects.filter(user=user, permission__codename=_group_right(action, model))
+    ids: QuerySet[Any, Any] = rights.values("content_object")
+    return ids
+
+
+def _group_right(action: Action | str, model: type[Model]) -> str:
+    """The object permission on a group that `action` on the group's rows of `model` takes."""
+    label = model._meta.label_lower
+    if label == "groups.dialergroup":
+        return f"{Action(action)}_dialergroup"
+    if label == "accounts.user":
+        return "view_users" if action == Action.VIEW else "manage_users"
+    return "view_campaigns" if action == Action.VIEW else "manage_campaigns"
+
+
+def visible(user: Any, queryset: QuerySet[M], action: Action | str = Action.VIEW) -> QuerySet[M]:
+    """The rows of `queryset` to which the user may do `action`: those of their groups, all for a Master."""
+    model = queryset.model
+    if not may(user, action, model):
         return queryset.none()
-    path = getattr(queryset.model, "GROUP_PATH", None)
+    path = getattr(model, "GROUP_PATH", None)
     if path is None or user.role == Role.MASTER:
         return queryset
-    if queryset.model._meta.label_lower == "accounts.user":
+    if model._meta.label_lower == "accounts.user":
         queryset = queryset.exclude(role=Role.MASTER)
-    groups = user.dialer_groups.values("pk")
+    groups = groups_where(user, action, model)
     lookup = "pk__in" if path == "pk" else f"{path}__in"
     if path == "dialer_groups":  # a membership in two shared groups must not give two rows
-        through = queryset.model.objects.filter(dialer_groups__in=groups)  # type: ignore[attr-defined]
+        through = model.objects.filter(dialer_groups__in=groups)  # type: ignore[attr-defined]
         return queryset.filter(pk__in=through.values("pk"))
     return queryset.filter(**{lookup: groups})
 
@@ -109,7 +128,7 @@ def visible(user: Any, queryset: QuerySet[M]) -> QuerySet[M]:
 def allowed(user: Any, action: Action | str, obj: Model) -> bool:
     """Whether the user may do `action` to this very object."""
     manager: Any = type(obj)._default_manager
-    return may(user, action, obj) and visible(user, manager.filter(pk=obj.pk)).exists()
+    return visible(user, manager.filter(pk=obj.pk), action).exists()
 
 
 def require(user: Any, action: Action | str, target: type[Model] | Model) -> None:

@@ -8,7 +8,7 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from accounts import audit, scope
+from accounts import audit, group_rights, scope
 from accounts.models import Role, SignInLock, User
 from accounts.scope import Action
 
@@ -37,6 +37,7 @@ def create_user(
     user.full_clean()
     user.save()
     user.dialer_groups.set(groups)
+    group_rights.derive(user)
     audit.created(actor, user)
     return user
 
@@ -69,6 +70,7 @@ def update_user(
     current.full_clean(exclude=["password"])
     current.save()
     current.dialer_groups.set(groups)
+    group_rights.derive(current)
     audit.changed(actor, current, was)
     return current
 

@@ -33,9 +33,11 @@ from telephony.models import Queue
 
 
 def own_groups(request: Any) -> QuerySet[DialerGroup]:
-    """The groups that the caller is in: campaigns are theirs, whether or not the role sees the group list."""
+    """The groups whose campaigns the caller sees, whether or not the role sees the group list."""
     user = getattr(request, "user", None)
-    return DialerGroup.objects.filter(users=user) if isinstance(user, User) else DialerGroup.objects.none()
+    if not isinstance(user, User):
+        return DialerGroup.objects.none()
+    return DialerGroup.objects.filter(pk__in=scope.groups_where(user, Action.VIEW, Campaign))
 
 
 class OwnGroupField(serializers.PrimaryKeyRelatedField[DialerGroup]):

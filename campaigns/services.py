@@ -126,10 +126,14 @@ def check_settings(actor: User | None, campaign: Campaign, *, moved: bool = True
             errors["queue"] = _("The queue does not fit the campaign's type.")
         if moved and not campaign.group.enabled:
             errors["group"] = _("The group is disabled.")
-        elif moved and actor is not None and not actor.dialer_groups.filter(pk=campaign.group_id).exists():
+        elif moved and actor is not None and not _works_in(actor, campaign.group_id):
             errors["group"] = _("You are not in this group.")
     if errors:
         raise ValidationError(dict(errors))
+
+
+def _works_in(actor: User, group_id: int) -> bool:
+    return scope.groups_where(actor, Action.CHANGE, Campaign).filter(content_object=group_id).exists()
 
 
 def start_campaign(actor: User | None, campaign: Campaign) -> None:

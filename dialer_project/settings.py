@@ -33,6 +33,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.postgres",
     "import_export",
+    "guardian",
     "axes",
     "rest_framework",
     "django_filters",
@@ -88,7 +89,14 @@ REDIS_URL = env.text("REDIS_URL", "") or location.redis_url(VAR_DIR)
 
 # --- accounts -----------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["accounts.lockout.LockedOutBackend", "accounts.backends.RoleBackend"]
+AUTHENTICATION_BACKENDS = [
+    "accounts.lockout.LockedOutBackend",
+    "accounts.backends.RoleBackend",
+    "guardian.backends.ObjectPermissionBackend",  # what one may do in which dialer group: accounts.group_rights
+]
+ANONYMOUS_USER_NAME = None  # nobody has rights without signing in
+GUARDIAN_MONKEY_PATCH_USER = False
+GUARDIAN_MONKEY_PATCH_GROUP = False
 LOGIN_URL = "admin:login"
 LOGIN_REDIRECT_URL = "admin:index"
 AUTH_PASSWORD_VALIDATORS = [

@@ -27,6 +27,12 @@ class DialerGroup(models.Model):
         verbose_name = _("dialer group")
         verbose_name_plural = _("dialer groups")
         ordering = ["name"]
+        permissions = [  # object permissions, derived from role and membership: accounts.group_rights
+            ("view_users", "Can see the users of the group"),
+            ("manage_users", "Can create, change and delete the users of the group"),
+            ("view_campaigns", "Can see the campaigns of the group"),
+            ("manage_campaigns", "Can create, change, run and delete the campaigns of the group"),
+        ]
 
     def __str__(self) -> str:
         return self.name

@@ -4,7 +4,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from accounts import audit, scope
+from accounts import audit, group_rights, scope
 from accounts.models import Role, User
 from accounts.scope import Action
 from groups.models import DialerGroup
@@ -20,6 +20,7 @@ def create_group(
     group = DialerGroup(name=name, description=description, enabled=enabled)
     group.full_clean()
     group.save()
+    group_rights.group_created(group)
     audit.created(actor, group)
     return group
 

@@ -12,6 +12,7 @@ from typing import Any
 from django.apps import apps
 from django.utils import timezone
 
+from accounts import group_rights
 from accounts.models import Role, User
 from campaigns.models import Campaign, Schedule
 from dnc.models import DncService
@@ -40,8 +41,14 @@ def make_user(
     fields.setdefault("first_name", "Ana")
     fields.setdefault("last_name", "Souza")
     user = User.objects.create_user(password=fields.pop("password", PASSWORD), role=role, **fields)
-    user.dialer_groups.set([make_group()] if groups is None else groups)
+    put_into_groups(user, *([make_group()] if groups is None else groups))
     return user
+
+
+def put_into_groups(user: User, *groups: DialerGroup) -> None:
+    """Into these besides the user's own, with the rights there."""
+    user.dialer_groups.add(*groups)
+    group_rights.derive(user)
 
 
 def make_contact_center(**fields: Any) -> ContactCenter:

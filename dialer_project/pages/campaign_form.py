@@ -23,6 +23,7 @@ from unfold.widgets import (
 )
 
 from accounts import audit, scope
+from accounts.scope import Action
 from campaigns import services
 from campaigns.models import Campaign
 from dialer_project.admin_base import ServiceForm
@@ -153,10 +154,11 @@ class CampaignForm(ServiceForm):
 
     def _offer_groups(self, field: Any) -> None:
         """Enabled groups of the actor; the campaign's own stays, disabled or not (G 6.3)."""
-        offered = Q(enabled=True, users=self.actor)
+        own = scope.groups_where(self.actor, Action.CHANGE, Campaign)
+        offered = Q(enabled=True, pk__in=own)
         if not self.is_new:
             offered |= Q(pk=self.instance.group_id)
-        field.queryset = DialerGroup.objects.filter(offered).distinct()
+        field.queryset = DialerGroup.objects.filter(offered)
         if self.is_new and field.queryset.count() == 1:
             field.initial = field.queryset.get()
 

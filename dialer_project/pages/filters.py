@@ -8,7 +8,9 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts import scope
+from accounts.scope import Action
 from campaigns.models import Campaign
+from groups.models import DialerGroup
 from leads.models import Lead
 from telephony.models import Queue
 
@@ -35,8 +37,8 @@ class CampaignGroupFilter(RelatedFieldListFilter):
     """The user's own groups: campaign people may not see the list of groups itself."""
 
     def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        groups = getattr(request.user, "dialer_groups", None)
-        return _named(groups.all()) if groups is not None else []
+        own = scope.groups_where(request.user, Action.VIEW, Campaign)  # type: ignore[arg-type]  # signed in
+        return _named(DialerGroup.objects.filter(pk__in=own))
 
 
 class CampaignQueueFilter(RelatedFieldListFilter):

@@ -8,7 +8,7 @@ from accounts import services
 from accounts.models import ApiToken, Role, User
 from groups.services import update_group
 from tests.api.api_world import client_of
-from tests.factories import PASSWORD, make_group, make_user
+from tests.factories import PASSWORD, make_group, make_user, put_into_groups
 
 pytestmark = pytest.mark.django_db
 TOKEN, ME = "/api/v1/auth/token", "/api/v1/auth/me/"
@@ -78,7 +78,7 @@ def test_locked_out_users_neither_get_nor_use_a_token_nor_a_session(role: Role) 
     refused = APIClient().post(TOKEN, {"username": user.username, "password": PASSWORD}, format="json")
     assert refused.status_code == 401
     assert (program.get(ME).status_code, browser.get(ME).status_code) == (401, 401)
-    user.dialer_groups.add(make_group())
+    put_into_groups(user, make_group())
     assert program.get(ME).status_code == 200, "with one enabled group they can"
 
 

@@ -22,6 +22,7 @@ from tests.factories import (
     make_queue,
     make_schedule,
     make_user,
+    put_into_groups,
 )
 
 pytestmark = pytest.mark.django_db
@@ -103,7 +104,7 @@ def test_a_campaign_is_made_in_an_enabled_group_of_its_creator() -> None:
         services.create_campaign(admin, **form(group=make_group(), queue=queue))
     assert refused(error) == {"group"}
     disabled = make_group(enabled=False)
-    admin.dialer_groups.add(disabled)
+    put_into_groups(admin, disabled)
     with pytest.raises(ValidationError) as error:
         services.create_campaign(admin, **form(group=disabled, queue=queue))
     assert refused(error) == {"group"}

@@ -105,7 +105,7 @@ def test_a_wrong_field_says_what_is_wrong_and_saves_nothing(
 def test_a_disabled_or_foreign_group_is_neither_offered_nor_taken(browser: Client, ana: User) -> None:
     queue = make.make_queue()
     disabled, foreign = make.make_group(enabled=False), make.make_group()
-    ana.dialer_groups.add(disabled)
+    make.put_into_groups(ana, disabled)
     page = browser.get("/campaigns/campaign/add/").content.decode()
     assert disabled.name not in page
     assert foreign.name not in page
@@ -171,7 +171,7 @@ def test_in_a_disabled_group_the_button_looks_disabled_and_the_server_refuses(
     browser: Client, ana: User
 ) -> None:
     disabled = make.make_group(enabled=False)
-    ana.dialer_groups.add(disabled)
+    make.put_into_groups(ana, disabled)
     campaign = stopped(ana, group=disabled)
     page = browser.get("/campaigns/campaign/").content.decode()
     assert 'aria-disabled="true"' in page
