@@ -67,7 +67,7 @@ class CampaignSerializer(ModelSerializer):
         fields = (
             "id", "name", "description", "group", "group_name", "start_date", "end_date", "start_time",
             "end_time", "weekdays", "time_zone", "pilot_number", "max_attempts", "retry_delay", "type", "queue",
-            "amd_enabled", "amd_profile", "amd_silence_is", "amd_longest_analysis", "amd_shortest_call",
+            "weight", "amd_enabled", "amd_profile", "amd_silence_is", "amd_longest_analysis", "amd_shortest_call",
             "dnc_service", "default_country", "ring_timeout", "state",
         )  # fmt: skip
         read_only_fields = ("state",)

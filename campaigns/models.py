@@ -61,6 +61,15 @@ class Campaign(models.Model):
     queue = models.ForeignKey(
         "telephony.Queue", models.PROTECT, related_name="campaigns", verbose_name=_("queue")
     )
+    weight = models.PositiveSmallIntegerField(
+        _("weight"),
+        default=10,
+        validators=[MinValueValidator(1), MaxValueValidator(100)],
+        help_text=_(
+            "1 to 100: the campaign's share of the free agents while others dial for the same queue. "
+            "Twice the weight, twice the calls."
+        ),
+    )
     amd_enabled = models.BooleanField(_("answering machine detection"), default=True)
     amd_profile = models.CharField(
         _("detection profile"), max_length=20, choices=AmdProfile, default=AmdProfile.BALANCED
@@ -121,6 +130,7 @@ class Campaign(models.Model):
             models.CheckConstraint(
                 condition=Q(retry_delay__range=(1, 1440)), name="campaign_retry_1_to_1440"
             ),
+            models.CheckConstraint(condition=Q(weight__range=(1, 100)), name="campaign_weight_1_to_100"),
             models.CheckConstraint(condition=Q(weekdays__len__gt=0), name="campaign_has_a_weekday"),
             models.CheckConstraint(
                 condition=Q(amd_longest_analysis=None) | Q(amd_longest_analysis__range=(2000, 5800)),

@@ -34,6 +34,7 @@ SETTINGS_FIELDS = frozenset(
         "retry_delay",
         "type",
         "queue",
+        "weight",
         "amd_enabled",
         "amd_profile",
         "amd_silence_is",

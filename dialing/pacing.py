@@ -7,10 +7,15 @@ For each queue, calls in flight <= free agents - callers already waiting. An age
 (the claim that follows it takes some milliseconds), until the contact centre reports somebody of the queue
 busy for the call, or the attempt ends. After a transfer the attempt may end before the contact centre's event
 shows the agent busy: such a reservation settles with the next pick-up of the queue, or after `settle` seconds.
+
+Campaigns on one queue share its agents by weight, and queues that want the same ports share these by the weights of
+their campaigns that have leads (`dialing.fair_share`). What one has no lead for goes to the others.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+
+from dialing.fair_share import Turns
 
 STALE_AFTER = 5.0
 """Seconds without a word from the contact centre after which a queue counts as without free agents."""
@@ -42,7 +47,8 @@ class Demand:
     """A campaign that may dial now, and its share of a queue that several campaigns use."""
 
     queue: int
-    weight: float = 1.0
+    weight: int = 1
+    """1 to 100: twice the weight, twice the calls, as long as both have leads."""
 
 
 @dataclass
@@ -62,6 +68,9 @@ class _Line:
     supply: Supply = field(default_factory=lambda: Supply(frozenset(), frozenset()))
     reported_at: float = float("-inf")
     pickups: list[float] = field(default_factory=list)
+    turns: Turns = field(default_factory=Turns)
+    weight: int = 1
+    """Of its campaigns that had leads at the last plan."""
 
 
 class Pacer:
@@ -76,7 +85,7 @@ class Pacer:
         self._planned: dict[int, int] = {}  # campaign -> calls planned, claim not yet done
         self._planned_on: dict[int, int] = {}  # queue -> the same
         self._dry_until: dict[int, float] = {}
-        self._turn: dict[int, float] = {}  # campaign -> calls placed / weight (stride scheduling)
+        self._turns = Turns()  # between queues, for the ports
         self._ports = 0
         self._ended: dict[
             int, float
@@ -107,10 +116,6 @@ class Pacer:
 
     def campaigns(self, demands: Mapping[int, Demand]) -> None:
         """The campaigns that may dial now; those left out get no calls."""
-        joining = demands.keys() - self._demands.keys()
-        here = [self._turn[campaign] for campaign in self._demands if campaign in demands]
-        for campaign in joining:
-            self._turn[campaign] = max(self._turn.get(campaign, 0.0), min(here, default=0.0))
         self._demands = dict(demands)
 
     @property
@@ -137,6 +142,7 @@ class Pacer:
             got += 1
         if got < asked:
             self._dry_until[campaign] = now + DRY
+            self._give_back(campaign, queue, asked - got)
 
     def reserve(self, attempt: int, queue: int, now: float) -> None:
         """An open attempt: of a claim, or found at start."""
@@ -179,25 +185,45 @@ class Pacer:
     def plan(self, now: float) -> dict[int, int]:
         """Calls to place now, per campaign; they count as in flight until `claimed` says what came of them."""
         self._expire(now)
-        room = {queue: self.room(queue, now) for queue in {d.queue for d in self._demands.values()}}
-        ports = self.free_ports()
-        eager = {c: d for c, d in self._demands.items() if self._dry_until.get(c, float("-inf")) <= now}
+        eager = self._eager(now)
+        room = {queue: self.room(queue, now) for queue in eager}
+        self._turns.wanting([queue for queue in eager if room[queue] > 0])
         plan: dict[int, int] = {}
-        while ports > 0:
-            ready = [campaign for campaign, demand in eager.items() if room[demand.queue] > 0]
+        for _ in range(self.free_ports()):
+            ready = [queue for queue in eager if room[queue] > 0]
             if not ready:
                 break
-            campaign = min(ready, key=lambda candidate: (self._turn[candidate], candidate))
-            demand = eager[campaign]
-            self._turn[campaign] += 1 / demand.weight
+            queue = self._turns.first(ready)
+            line = self._lines[queue]
+            campaign = line.turns.first(eager[queue])
+            line.turns.take(campaign, eager[queue][campaign])
+            self._turns.take(queue, line.weight)
             plan[campaign] = plan.get(campaign, 0) + 1
-            room[demand.queue] -= 1
-            ports -= 1
+            room[queue] -= 1
         for campaign, calls in plan.items():
-            queue = eager[campaign].queue
+            queue = self._demands[campaign].queue
             self._planned[campaign] = self._planned.get(campaign, 0) + calls
             self._planned_on[queue] = self._planned_on.get(queue, 0) + calls
         return plan
+
+    def _eager(self, now: float) -> dict[int, dict[int, int]]:
+        """Weights of the campaigns that may have due leads, by queue."""
+        eager: dict[int, dict[int, int]] = {}
+        for campaign, demand in self._demands.items():
+            if self._dry_until.get(campaign, float("-inf")) <= now:
+                eager.setdefault(demand.queue, {})[campaign] = demand.weight
+        for queue in self._lines.keys() | eager.keys():
+            line = self._lines.setdefault(queue, _Line())
+            line.turns.wanting(eager.get(queue, {}))
+            line.weight = sum(eager.get(queue, {}).values()) or line.weight
+        return eager
+
+    def _give_back(self, campaign: int, queue: int, calls: int) -> None:
+        demand = self._demands.get(campaign)
+        if demand is not None and demand.queue == queue and queue in self._lines:
+            line = self._lines[queue]
+            line.turns.give_back(campaign, demand.weight, calls)
+            self._turns.give_back(queue, line.weight, calls)
 
     def room(self, queue: int, now: float) -> int:
         """Calls that the queue has agents for: free - waiting - in flight; 0 or less means none."""

@@ -102,6 +102,7 @@ class CampaignForm(ServiceForm):
             "time_zone",
             "type",
             "queue",
+            "weight",
             "pilot_number",
             "max_attempts",
             "retry_delay",

@@ -124,7 +124,7 @@ class CampaignAdmin(ScopedModelAdmin):
         return [
             (None, {"fields": ["name", "description", group]}),
             (_("Calendar"), {"fields": dates}),
-            (_("Where answered calls go"), {"fields": ["type", "queue", "pilot_number"]}),
+            (_("Where answered calls go"), {"fields": ["type", "queue", "pilot_number", "weight"]}),
             (_("Calls"), {"fields": [("max_attempts", "retry_delay"), "ring_timeout", "default_country"]}),
             (
                 _("Answering machine detection"),

@@ -59,7 +59,8 @@ def demands(now: datetime) -> dict[int, Demand]:
         campaign=OuterRef("pk"), state=Schedule.State.RUNNING, opens_at__lte=now, closes_at__gt=now
     )
     open_campaigns = Campaign.objects.filter(Exists(window), state=Campaign.State.STARTED)
-    return {campaign: Demand(queue) for campaign, queue in open_campaigns.values_list("pk", "queue")}
+    rows = open_campaigns.values_list("pk", "queue", "weight")
+    return {campaign: Demand(queue, weight) for campaign, queue, weight in rows}
 
 
 def _attempts(now: datetime) -> list[AttemptEntry]:
