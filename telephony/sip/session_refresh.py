@@ -116,7 +116,10 @@ class SessionRefresh:
 
     def on_failure(self, failure: Failure, text: str) -> None:
         self.reinvite_pending = False
-        self._call.hang_up()
+        if failure is Failure.TRANSPORT:
+            self.timer.retry(TRY_AGAIN_S)  # counts as a 503 (section 8.1.3.1): a PBX that starts again, say
+        else:
+            self._call.hang_up()
 
     def _refreshed(self, response: Envelope) -> None:
         if response.method == "INVITE":

@@ -167,6 +167,11 @@ class ClientTransaction(_Running):
         """No final response yet."""
         return self.machine.state in (State.CALLING, State.TRYING, State.PROCEEDING)
 
+    @property
+    def unanswered(self) -> bool:
+        """No response at all yet."""
+        return self.machine.state in (State.CALLING, State.TRYING)
+
     def fail(self, text: str) -> None:
         """The transport gave up (RFC 3261 section 17.1.4)."""
         self.layer.forget_client(self)
@@ -286,12 +291,13 @@ class TransactionLayer:
         self.guarded(self._receive, data, source)
 
     def transport_failed(self, destination: Destination, error: str) -> None:
+        """Requests to that address which have no response at all end at once (section 18.4); a call that rings or
+        talks has reached its peer, and goes on."""
         peer = (destination.transport, destination.host, destination.port)
         for transaction in list(self._clients.values()):
             at = transaction.destination
-            if (at.transport, at.host, at.port) != peer or not transaction.waiting:
-                continue
-            self.guarded(transaction.fail, error)
+            if transaction.unanswered and (at.transport, at.host, at.port) == peer:
+                self.guarded(transaction.fail, error)
 
     def guarded(self, function: Callable[..., None], *args: object) -> None:
         """Run a step; a fault in it is logged and ends there, never in the socket's or timer's callback."""

@@ -8,10 +8,13 @@ import socket
 from dataclasses import dataclass
 from typing import Protocol
 
+from . import icmp
+
 logger = logging.getLogger(__name__)
 
 RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024  # a burst of 300 registrations fits
 MAX_DATAGRAMS_A_TURN = 200  # then timers and RTP get their turn
+SEND_TRIES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +98,12 @@ class UdpTransport:
         sock = bound_socket(host, port)
         with contextlib.suppress(OSError):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
-        self._loop.add_reader(sock.fileno(), self._readable, sock)
+        icmp.want_errors(sock)
+        self._listen(sock)
         return sock
+
+    def _listen(self, sock: socket.socket) -> None:
+        self._loop.add_reader(sock.fileno(), self._readable, sock)
 
     def _socket_for(self, destination: Destination) -> socket.socket:
         """OSError when this machine has no IPv6."""
@@ -116,23 +123,51 @@ class UdpTransport:
 
     def send(self, data: bytes, destination: Destination) -> None:
         try:
-            self._socket_for(destination).sendto(data, (destination.host, destination.port))
-        except BlockingIOError:
-            logger.debug("UDP send buffer is full; the retransmission will do")
+            sock = self._socket_for(destination)
+            self._send(sock, data, (destination.host, destination.port))
         except OSError as error:
             # Reported in the next turn, so that the sender has finished its bookkeeping.
             self._loop.call_soon(self._receiver.transport_failed, destination, str(error))
 
+    def _send(self, sock: socket.socket, data: bytes, address: tuple[str, int]) -> None:
+        for tries_left in reversed(range(SEND_TRIES)):
+            try:
+                sock.sendto(data, address)
+            except BlockingIOError:
+                logger.debug("UDP send buffer is full; the retransmission will do")
+            except OSError:
+                # Often the ICMP error of a datagram that went out before, perhaps to somebody else.
+                self._take_errors(sock)
+                if not tries_left:
+                    raise
+                continue
+            return
+
     def _readable(self, sock: socket.socket) -> None:
-        for _ in range(MAX_DATAGRAMS_A_TURN):
+        for number in range(MAX_DATAGRAMS_A_TURN):
             try:
                 data, address = sock.recvfrom(65536)
             except (BlockingIOError, InterruptedError):
+                if number == 0:
+                    self._take_errors(sock)
                 return
             except OSError as error:
                 logger.debug("UDP receive: %s", error)
+                self._take_errors(sock)
                 return
             self._receiver.receive(data, Destination("udp", address[0], address[1]))
+
+    def _take_errors(self, sock: socket.socket) -> None:
+        """Tell of the destinations that ICMP says can't be reached (RFC 3261 section 18.4)."""
+        for host, port, error in icmp.take_errors(sock):
+            self._loop.call_soon(self._receiver.transport_failed, Destination("udp", host, port), error)
+        self._loop.call_soon(self._listen_on, sock)
+
+    def _listen_on(self, sock: socket.socket) -> None:
+        """uvloop stops watching a socket when it has an error waiting (libuv takes that for a bad descriptor)."""
+        if sock.fileno() >= 0:
+            self._loop.remove_reader(sock.fileno())
+            self._listen(sock)
 
     def close(self) -> None:
         for sock in (self._sock, self._other):

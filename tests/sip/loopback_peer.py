@@ -186,6 +186,8 @@ class LoopbackPeer:
         assert audio is not None
         self._rtp_to = (audio.address, audio.port)
         received = self.rtp_received
+        if self._rtp is not None:
+            self._rtp.close()  # of the call before
 
         class Ear(asyncio.DatagramProtocol):
             def datagram_received(self, data: bytes, addr: Any) -> None:

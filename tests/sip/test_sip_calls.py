@@ -221,7 +221,6 @@ def test_challenged_bye_is_repeated_with_a_stale_nonce_too(code: int, asks: str,
     again = sim.last("BYE")
     assert again.cseq == bye.cseq + 2
     assert 'nonce="n2"' in (again.header(gives) or "")
-    assert sim.call.state is CallState.ENDING
     sim.respond(200, again)
     assert sim.call.state is CallState.ENDED
 
