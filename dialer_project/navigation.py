@@ -83,6 +83,12 @@ _SIDEBAR: list[dict[str, Any]] = [
                 "link": reverse_lazy("admin:diagnostics"),
                 "permission": lambda request: getattr(request.user, "role", None) == "MASTER",
             },
+            {
+                "title": _("Leaks and repairs"),
+                "icon": "plumbing",
+                "link": reverse_lazy("admin:leaks"),
+                "permission": lambda request: getattr(request.user, "role", None) == "MASTER",
+            },
         ],
     },
 ]

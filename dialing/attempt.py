@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from campaigns import lifecycle
 from campaigns.announce import announce
-from dialing import gate
+from dialing import gate, tallies
 from dialing.gate import Answer, Verdict
 from dialing.leases import LEASE
 from dialing.start import CallOrder as CallOrder
@@ -85,6 +85,7 @@ def _start_when_asked(attempt_id: int, worker: str, port_id: int) -> CallOrder |
 
 
 def _refuse(attempt: CallAttempt, verdict: Verdict) -> None:
+    tallies.count(tallies.REFUSALS, verdict.answer.name.lower())
     if verdict.answer is Answer.LISTED:
         _end_listed(attempt, verdict.reason)
         return
@@ -106,6 +107,7 @@ def _end_listed(attempt: CallAttempt, reason: str) -> None:
     if ended:
         _lead_of(attempt).update(status=LeadStatus.DO_NOT_CALL, pool=Lead.Pool.DONE)
         _announce(attempt, State.ENDED, LeadStatus.DO_NOT_CALL)
+        transaction.on_commit(lambda: tallies.count(tallies.RESULTS, str(LeadStatus.DO_NOT_CALL)))
 
 
 @transaction.atomic
@@ -188,6 +190,7 @@ def finish(attempt_id: int, outcome: Outcome) -> bool:
     if attempt.lead is not None:
         _settle_lead(attempt.lead, outcome)
     _announce(attempt, State.ENDED, outcome.result)
+    transaction.on_commit(lambda: tallies.count(tallies.RESULTS, str(outcome.result)))
     return True
 
 

@@ -18,6 +18,9 @@ from telephony.sip.invite import CallerIdentity
 from telephony.sip.transfer import Transfer, TransferState
 from telephony.sip.user_agent import RegistrationState, UserAgent
 
+from .call_observer import CallObserver as CallObserver
+from .call_observer import SilentObserver as SilentObserver
+from .call_observer import Verdict as Verdict
 from .call_report import AmdReport, CallReport, TransferReport, transfer_reason
 
 logger = logging.getLogger(__name__)
@@ -25,23 +28,14 @@ logger = logging.getLogger(__name__)
 VERDICT_DEADLINE_S = 6.0  # an undecided detector is asked for its last word then (DESIGN 6: within 6.5 s)
 LAST_WORD_S = 0.3  # and has so long to say it
 TRANSFER_DEADLINE_S = 30.0  # an accepted transfer whose end is not told: our leg is released
-REFER_AGAIN_AFTER_S = (0.15, 0.45, 1.0)  # a PBX may refuse for as long as it has not bridged the answered call
+REFER_AGAIN_AFTER_S = (
+    0.15,
+    0.45,
+    1.0,
+)  # a PBX may refuse for as long as it has not bridged the answered call
 TOO_EARLY_CODES = frozenset({400, 491})  # Asterisk's words for it, in the NOTIFY; and a re-INVITE under way
 SETTLE_S = 3.0  # a BYE may overtake the answer to the REFER
 BYE_DEADLINE_S = 4.0  # the BYE is repeated in the background longer than anyone waits for its answer
-
-
-class Verdict(Protocol):
-    """What an answering machine detector says; `amd.verdict.Verdict` is one."""
-
-    @property
-    def label(self) -> str: ...
-
-    @property
-    def cause(self) -> str: ...
-
-    @property
-    def decision_ms(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,44 +64,6 @@ class CallDetector(Protocol):
     def finish(self) -> None: ...
 
     def close(self) -> None: ...
-
-
-class CallObserver(Protocol):
-    """Hears of the call as it goes, on the loop; must not block."""
-
-    def on_dialing(self) -> None: ...
-
-    def on_ringing(self) -> None: ...
-
-    def on_answered(self) -> None: ...
-
-    def on_verdict(self, verdict: Verdict) -> None: ...
-
-    def on_transferring(self) -> None: ...
-
-    def on_transferred(self) -> None: ...
-
-
-class SilentObserver:
-    """An observer that does nothing; a base for those that want some of the events."""
-
-    def on_dialing(self) -> None:
-        pass
-
-    def on_ringing(self) -> None:
-        pass
-
-    def on_answered(self) -> None:
-        pass
-
-    def on_verdict(self, verdict: Verdict) -> None:
-        pass
-
-    def on_transferring(self) -> None:
-        pass
-
-    def on_transferred(self) -> None:
-        pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +167,7 @@ class _CallRun:
             self._fail(CallResult.SERVICE_TEMPORARY_UNAVAILABLE, reason, EndedBy.TIMEOUT)
             return False
         self.report.call_id = self._call.call_id
+        self._observer.on_invited(self._call.call_id)
         return True
 
     async def _await_answer(self, call: OutboundCall) -> bool:

@@ -18,6 +18,7 @@ import uvloop
 
 from amd.profile import PROFILES, Profile, tailored
 from amd.verdict import Label
+from dialing import tallies
 from dialing.attempt import CallOrder
 from dialing.call import CallPlan, place_call
 from dialing.call_report import CallReport
@@ -75,9 +76,17 @@ class ActiveCall:
     """When the gate was asked, on `time.monotonic()`: a stop heard after that is for this call."""
     cancel: asyncio.Event = field(default_factory=asyncio.Event)
     is_answered: bool = False
+    call_id: str = ""
+    """Of its INVITE, once that has left."""
 
     def on_dialing(self) -> None:
         pass
+
+    def on_invited(self, call_id: str) -> None:
+        self.call_id = call_id
+        if self.order.prompted_at is not None:
+            waited = (datetime.now(UTC) - self.order.prompted_at).total_seconds() * 1000
+            tallies.observe(tallies.PROMPTNESS, waited, tallies.PROMPTNESS_MS)
 
     def on_ringing(self) -> None:
         pass

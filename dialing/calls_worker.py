@@ -7,8 +7,6 @@ call to the loop and waits for its events. Ports and attempts are held by leases
 import asyncio
 import contextlib
 import logging
-import os
-import socket
 import threading
 import time
 from datetime import timedelta
@@ -19,14 +17,16 @@ from django.utils import timezone
 
 from campaigns.models import Campaign
 from dialing import attempt as attempts
-from dialing import evidence, ports
+from dialing import evidence, ports, reports, tallies
 from dialing.announcements import listen
 from dialing.attempt import Outcome
 from dialing.call_loop import CallEvents, CallLoop, Ended, NotDialed, Progress
 from dialing.free_ports import FreePorts
 from dialing.leases import LEASE, RENEW_ATTEMPTS_EVERY
+from dialing.models import Repair
 from dialing.port_keeper import PortKeeper
 from dialing.records import Records, one_line
+from dialing.worker_reconcile import WorkerReconciler
 from leads.models import CallAttempt, LeadStatus
 from telephony import result_table
 from telephony.sip.account import SipAccount
@@ -47,12 +47,16 @@ class CallsWorker:
     """Everything of one calls worker process. `start` and `close` from the main thread."""
 
     def __init__(self, capacity: int, name: str | None = None) -> None:
-        self.name = name or f"{socket.gethostname()}:{os.getpid()}"
+        self.name = name or reports.process_name()
         self.records = Records("calls", threads=min(4, max(2, capacity)))
         self.ports = FreePorts()
         self.calls = CallLoop(capacity)
         self.keeper = PortKeeper(self.name, capacity, self.calls.agent, self.records, self.ports)
-        self._active: set[int] = set()  # attempts that this process renews
+        self._reconciler = WorkerReconciler(self.calls, _repaired)
+        self._active: dict[
+            int, CallEvents
+        ] = {}  # attempts that this process renews, and what their threads hear
+        self._ended: set[int] = set()  # those of them that the database had ended at the last renewal
         self._lock = threading.Lock()
         self._draining = threading.Event()
 
@@ -64,6 +68,7 @@ class CallsWorker:
             self._renew(),
             self._look_for_stops(),
             self._read_results(),
+            self._look_after_itself(),
         ):
             self.calls.loop.call_soon_threadsafe(self.calls.spawn, work)
         logger.info("Calls worker %s is up.", self.name)
@@ -97,7 +102,7 @@ class CallsWorker:
             self._wait(attempt_id, events)
         finally:
             with self._lock:
-                self._active.discard(attempt_id)
+                self._active.pop(attempt_id, None)
 
     def _begin(self, attempt_id: int, port: int, account: SipAccount) -> CallEvents | None:
         """In a database thread, which hands the call to the loop itself: one thread less before the INVITE."""
@@ -105,9 +110,10 @@ class CallsWorker:
         order = attempts.start(attempt_id, self.name, port)
         if order is None:
             return None
+        events = self.calls.begin(order, account, checked_at)
         with self._lock:
-            self._active.add(attempt_id)
-        return self.calls.begin(order, account, checked_at)
+            self._active[attempt_id] = events
+        return events
 
     def _wait(self, attempt_id: int, events: CallEvents) -> None:
         while True:
@@ -173,7 +179,40 @@ class CallsWorker:
                     self._cancelled(self.calls.cancel_unanswered())
             else:
                 renewed_at = time.monotonic()
+                self._ended = lost
                 self._cancelled(self.calls.cancel_attempts(lost))
+
+    async def _look_after_itself(self) -> None:
+        """Repairs what is left over in this process, and tells its numbers."""
+        while True:
+            await asyncio.sleep(reports.EVERY)
+            with self._lock:
+                active = dict(self._active)
+            try:
+                self._reconciler.look(time.monotonic(), active, self._ended)
+                await asyncio.wrap_future(
+                    self.records.submit(reports.write, "calls", self.name, self.numbers(), timezone.now())
+                )
+            except (OperationalError, InterfaceError):
+                continue  # the renewal complains
+            except Exception:
+                logger.exception("A look at the worker's own calls failed; the next one comes.")
+
+    def numbers(self) -> reports.Numbers:
+        """What this process holds; in the loop's thread."""
+        free, taken = self.ports.counts()
+        agent = self.calls.agent
+        return {
+            "calls": len(self.calls.calls),
+            "dialogs": agent.active_calls,
+            "dialogs_without_attempt": len(self._reconciler.orphans()),
+            "transactions": agent.open_transactions,
+            "sockets": agent.media.open_sessions,
+            "sockets_without_call": len(self._reconciler.idle_sockets()),
+            "ports_free": free,
+            "ports_taken": taken,
+            "waiting": len(self._active),
+        }
 
     def _cancelled(self, calls: int) -> None:
         if calls:
@@ -194,6 +233,7 @@ class CallsWorker:
         self.calls.close()
         try:
             self.records.run(ports.release_ports, self.name)
+            self.records.run(reports.forget, "calls", self.name)
         except (OperationalError, InterfaceError) as error:
             logger.warning("Dialer ports come back when their lease ends: %s", one_line(error))
         self.records.close()
@@ -220,6 +260,11 @@ def outcome(event: Ended) -> Outcome:
         amd_cause=amd.cause if amd else "",
         amd_decision_ms=amd.decision_ms if amd else None,
     )
+
+
+def _repaired(repair: Repair, words: str) -> None:
+    tallies.count(tallies.REPAIRS, repair.value)
+    logger.warning("Repaired: %s", words)
 
 
 def _status(result: str) -> str:

@@ -40,27 +40,38 @@ WITH open AS (
 )
 INSERT INTO leads_callattempt (
     lead_id, campaign_id, group_id, queue_id, campaign_name, lead_name, phone_number,
-    number, state, result, reason, ended_by, call_id, amd_verdict, amd_cause, worker, claimed_at, lease_until)
+    number, state, result, reason, ended_by, call_id, amd_verdict, amd_cause, worker, claimed_at, lease_until, prompted_at)
 SELECT taken.id, open.id, open.group_id, open.queue_id, open.name, taken.name, taken.phone_number,
-       taken.attempts + 1, 'CLAIMED', '', '', '', '', '', '', '', %(now)s, %(lease)s
+       taken.attempts + 1, 'CLAIMED', '', '', '', '', '', '', '', %(now)s, %(lease)s, %(prompted)s
   FROM taken CROSS JOIN open
 ON CONFLICT (lead_id) WHERE ended_at IS NULL DO NOTHING
 RETURNING id
 """
 
 
-def claim_leads(campaign_id: int, limit: int, now: datetime) -> list[int]:
+def claim_leads(
+    campaign_id: int, limit: int, now: datetime, prompted_at: datetime | None = None
+) -> list[int]:
     """Claims up to `limit` due leads of the campaign; returns the ids of their new attempts.
 
+    `prompted_at`: when the agent for whom it is became free, if that is what prompts the claim.
     Nothing when the campaign is not STARTED or no schedule of it is RUNNING with `now` inside its window.
     """
     if limit <= 0:
         return []
     with connection.cursor() as cursor:
-        cursor.execute(CLAIM, parameters(campaign_id, limit, now))
+        cursor.execute(CLAIM, parameters(campaign_id, limit, now, prompted_at))
         return [attempt for (attempt,) in cursor.fetchall()]
 
 
-def parameters(campaign_id: int, limit: int, now: datetime) -> dict[str, int | datetime]:
+def parameters(
+    campaign_id: int, limit: int, now: datetime, prompted_at: datetime | None = None
+) -> dict[str, int | datetime | None]:
     """Of the CLAIM statement; the plan's test explains it with the same."""
-    return {"campaign": campaign_id, "limit": limit, "now": now, "lease": now + CLAIM_LEASE}
+    return {
+        "campaign": campaign_id,
+        "limit": limit,
+        "now": now,
+        "lease": now + CLAIM_LEASE,
+        "prompted": prompted_at,
+    }

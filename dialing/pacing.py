@@ -93,13 +93,15 @@ class Pacer:
 
     # --- what the contact centres say ---------------------------------------------------------------
 
-    def queue_reported(self, queue: int, supply: Supply, now: float) -> None:
-        """A new snapshot of `queue`; agents that went from free to busy took a call."""
+    def queue_reported(self, queue: int, supply: Supply, now: float) -> bool:
+        """A new snapshot of `queue`; agents that went from free to busy took a call. True: an agent became free."""
         line = self._lines.setdefault(queue, _Line())
         taken = len(line.supply.free & supply.busy)
+        freed = bool(supply.free & line.supply.busy)
         line.supply, line.reported_at = supply, now
         line.pickups.extend([now] * taken)
         self._match(queue, now)
+        return freed
 
     def still_there(self, queues: Iterable[int], now: float) -> None:
         """The contact centre gave a sign of life; the queues' last snapshots still hold."""
@@ -176,6 +178,11 @@ class Pacer:
             for attempt, reservation in self._reservations.items()
             if reservation.ended_at is None and reservation.since < before
         }
+
+    @property
+    def reservations(self) -> int:
+        """Agents that are reserved: attempts under way, and transfers whose pick-up is not seen yet."""
+        return len(self._reservations)
 
     def knows(self, attempt: int) -> bool:
         return attempt in self._reservations

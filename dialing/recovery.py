@@ -4,17 +4,16 @@ Beat asks every few seconds. Nothing is dialed and nothing is published from her
 claimed again in the ordinary way.
 """
 
-import logging
 from datetime import datetime
 
 from django.db import transaction
 
 from dialing import attempt as attempts
 from dialing.attempt import UNDER_WAY, Outcome, State
+from dialing.models import Repair
+from dialing.reconcile import note
 from leads.models import CallAttempt, LeadStatus
 from telephony.models import DialerPort
-
-logger = logging.getLogger(__name__)
 
 BATCH = 500
 """Attempts looked at in one turn."""
@@ -50,14 +49,20 @@ def _recover(attempt_id: int, now: datetime) -> bool:
     else:
         assert attempt.state == State.CLAIMED
         done = attempts.withdraw(attempt_id, "No calls worker started the call in time.")
-    logger.warning("Attempt %d to %s recovered.", attempt_id, attempt.phone_number)
+    note(
+        Repair.ATTEMPT_LAPSED, f"attempt {attempt_id} to {attempt.phone_number}, whose lease ran out, ended."
+    )
     return done
 
 
 def free_ports(now: datetime) -> int:
     """Ports whose worker stopped renewing belong to nobody again; returns how many."""
-    return (
-        DialerPort.objects.exclude(worker="")
-        .filter(lease_until__lt=now)
-        .update(worker="", lease_until=None, state=DialerPort.State.OFF)
-    )
+    with transaction.atomic():
+        freed = (
+            DialerPort.objects.exclude(worker="")
+            .filter(lease_until__lt=now)
+            .update(worker="", lease_until=None, state=DialerPort.State.OFF)
+        )
+        if freed:
+            note(Repair.PORT_LAPSED, f"{freed} ports whose lease ran out are free.", freed)
+    return freed

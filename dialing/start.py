@@ -39,14 +39,14 @@ WITH moved AS (
                        SELECT FROM dnc_dncnumber n
                         WHERE n.number = CASE WHEN a.phone_number ~ '^[0-9]{1,18}$'
                                               THEN a.phone_number::bigint END)))
-    RETURNING a.id, a.lead_id, a.phone_number,
+    RETURNING a.id, a.lead_id, a.phone_number, a.prompted_at,
               c.id AS campaign, c.pilot_number, c.ring_timeout, c.amd_enabled, c.amd_profile,
               c.amd_silence_is, c.amd_longest_analysis, c.amd_shortest_call
 ), counted AS (
     UPDATE leads_lead l SET attempts = l.attempts + 1 FROM moved WHERE l.id = moved.lead_id
 )
 SELECT id, campaign, phone_number, pilot_number, ring_timeout, CASE WHEN amd_enabled THEN amd_profile END,
-       amd_silence_is, amd_longest_analysis, amd_shortest_call
+       amd_silence_is, amd_longest_analysis, amd_shortest_call, prompted_at
   FROM moved
 """
 
@@ -68,6 +68,8 @@ class CallOrder:
     """Milliseconds; None: the profile's own."""
     amd_shortest_call: int = 0
     """Seconds."""
+    prompted_at: datetime | None = None
+    """When the agent for whom the call is became free, if that prompted it."""
 
 
 def to_dialing(

@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from dialing import recovery, worker
+from dialing import reconcile, recovery, reports, tallies, worker
 
 
 @shared_task(name="dialing.run_attempt", max_retries=0)
@@ -17,3 +17,6 @@ def recover_attempts() -> None:
     now = timezone.now()
     recovery.recover_attempts(now)
     recovery.free_ports(now)
+    reconcile.reconcile()
+    reports.forget_old(now)
+    tallies.flush()

@@ -70,6 +70,8 @@ class Lead(models.Model):
             models.Index(
                 fields=["campaign", "next_attempt_at"], condition=Q(pool="WAITING"), name="lead_claimable"
             ),
+            # dialing.reconcile: leads in a call, as few as there are calls
+            models.Index(fields=["id"], condition=Q(pool="CLAIMED"), name="lead_in_call"),
             # campaigns.selectors.summary and the lead list's filter
             models.Index(fields=["campaign", "status"], name="lead_campaign_status"),
         ]
@@ -131,6 +133,8 @@ class CallAttempt(models.Model):
     reason = models.CharField(_("reason"), max_length=300, blank=True)
     ended_by = models.CharField(_("ended by"), max_length=16, blank=True)
     call_id = models.CharField(_("SIP Call-ID"), max_length=200, blank=True)
+    prompted_at = models.DateTimeField(null=True, editable=False)
+    """When the contact centre told of the free agent for whom the lead was claimed at once; empty for other claims."""
     claimed_at = models.DateTimeField(_("claimed"), default=timezone.now)
     started_at = models.DateTimeField(_("dialed"), null=True)
     answered_at = models.DateTimeField(_("answered"), null=True)

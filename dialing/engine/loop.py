@@ -8,18 +8,21 @@ an event told wrong or not at all.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
+from datetime import datetime
 from typing import Any
 
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
+from dialing import reports, tallies
 from dialing.announcements import listen
 from dialing.claim import claim_leads
 from dialing.engine.book import Book, Center, read_book
 from dialing.engine.center_state import CenterStates
 from dialing.engine.publisher import Publisher
 from dialing.engine.watch import Watch
+from dialing.models import Repair
 from dialing.pacing import Pacer, Supply
 from dialing.records import Records, one_line
 from leads.models import CallAttempt, LeadStatus
@@ -54,6 +57,7 @@ class Engine:
     async def run(self) -> None:
         """Until cancelled."""
         self._spawn(listen("dialer engine", self._on_announcement, self._look.set))
+        self._spawn(self._report())
         away = False
         try:
             while True:
@@ -96,6 +100,8 @@ class Engine:
         self._missing = {attempt: self._missing.get(attempt, now) for attempt in missing}
         for attempt, since in self._missing.items():
             if now - since >= EVERY:  # else the announcement, which tells more, is on its way
+                tallies.count(tallies.REPAIRS, Repair.RESERVATION_ENDED.value)
+                logger.warning("Repaired: attempt %d has ended and kept its reservation.", attempt)
                 self._pacer.ended(attempt, transferred=attempt in settling, now=now)
         for entry in book.attempts:
             if entry.queue is None or not (entry.is_open or not self._has_book):
@@ -131,16 +137,18 @@ class Engine:
     def _on_snapshot(self, center: Center, snapshot: ContactCenterSnapshot) -> None:
         self._snapshots[center.id] = snapshot
         is_new = center.id in self._signed_in
+        heard_at, freed = timezone.now(), set()
         for name, queue in snapshot.queues.items():
             queue_id = self._queues.get((center.id, name))
             if queue_id is None:
                 is_new = True
             else:
-                self._pacer.queue_reported(queue_id, _supply(queue), time.monotonic())
+                if self._pacer.queue_reported(queue_id, _supply(queue), time.monotonic()):
+                    freed.add(queue_id)
         for (owner, name), queue_id in self._queues.items():
             if owner == center.id and name not in snapshot.queues:
                 self._pacer.queue_lost(queue_id)
-        self._pace()
+        self._pace(freed, heard_at)
         if is_new and center.id not in self._syncing:
             self._syncing.add(center.id)
             self._spawn(self._sync(center))
@@ -175,6 +183,18 @@ class Engine:
         if center.id in self._connected:
             self._on_snapshot(center, self._snapshots[center.id])
 
+    async def _report(self) -> None:
+        """The leader's own numbers, for the pages and `/metrics`."""
+        while True:
+            await asyncio.sleep(reports.EVERY)
+            numbers = {
+                "reservations": self._pacer.reservations,
+                "reservations_without_attempt": len(self._missing),
+                "queues": len(self._queues),
+                "connected": len(self._connected),
+            }
+            await self._quietly(reports.write, "engine", reports.process_name(), numbers, timezone.now())
+
     def _connected_queues(self) -> list[int]:
         """Those that the last snapshot of a connected contact centre has."""
         return [
@@ -185,17 +205,19 @@ class Engine:
 
     # --- calls ---------------------------------------------------------------------------------------
 
-    def _pace(self) -> None:
+    def _pace(self, freed: Collection[int] = (), heard_at: datetime | None = None) -> None:
+        """`freed`: queues with an agent who became free, told at `heard_at`: these calls' promptness is measured."""
         if not self._has_book or self._publisher.is_down:
             return
         demands = self._pacer.demands
         for campaign, calls in self._pacer.plan(time.monotonic()).items():
-            self._spawn(self._place(campaign, demands[campaign].queue, calls))
+            queue = demands[campaign].queue
+            self._spawn(self._place(campaign, queue, calls, heard_at if queue in freed else None))
 
-    async def _place(self, campaign: int, queue: int, calls: int) -> None:
+    async def _place(self, campaign: int, queue: int, calls: int, prompted_at: datetime | None) -> None:
         claimed: list[int] = []
         try:
-            claimed = await self._in_thread(self._claim_and_publish, campaign, calls)
+            claimed = await self._in_thread(self._claim_and_publish, campaign, calls, prompted_at)
         except (OperationalError, InterfaceError) as error:
             logger.warning("No lead could be claimed: %s", one_line(error))
         except Exception:
@@ -205,9 +227,10 @@ class Engine:
         if len(claimed) < calls:
             self._pace()  # another campaign of the queue may have leads
 
-    def _claim_and_publish(self, campaign: int, calls: int) -> list[int]:
+    def _claim_and_publish(self, campaign: int, calls: int, prompted_at: datetime | None) -> list[int]:
         """In one turn of a database thread: the claim is committed when the first message leaves (I2)."""
-        claimed = claim_leads(campaign, calls, timezone.now())
+        claimed = claim_leads(campaign, calls, timezone.now(), prompted_at)
+        tallies.count(tallies.CLAIMS, by=len(claimed))
         try:
             self._publisher.publish(claimed)
         except (OperationalError, InterfaceError):

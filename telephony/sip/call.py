@@ -98,6 +98,11 @@ class OutboundCall:
             self.audio.close()
             self._send_bye()
 
+    @property
+    def is_being_ended(self) -> bool:
+        """A CANCEL or BYE of ours was asked for, or the peer hung up."""
+        return self.cancelled or self.state in (CallState.ENDING, CallState.ENDED)
+
     def refer(self, target: str) -> Transfer:
         """Blind transfer of the answered call to a number of the account's domain, or a SIP URI.
 

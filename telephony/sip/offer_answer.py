@@ -35,6 +35,11 @@ class AudioNegotiation:
         self._early: Media | None = None
         self._closed = False
 
+    @property
+    def media(self) -> CallMedia:
+        """The session that it steers."""
+        return self._media
+
     def offer(self) -> bytes:
         """Our full offer: for the INVITE, and for a re-INVITE that comes without one."""
         return self._local.offer()

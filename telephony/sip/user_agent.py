@@ -108,6 +108,11 @@ class UserAgent:
         return sum(call.state is not CallState.ENDED for call in self._calls.values())
 
     @property
+    def calls(self) -> tuple[OutboundCall, ...]:
+        """Calls that are not over."""
+        return tuple(call for call in self._calls.values() if call.state is not CallState.ENDED)
+
+    @property
     def known_calls(self) -> int:
         """Calls that still answer requests: the active ones, and those that ended in the last LINGER_S."""
         return len(self._calls) + len(self._ended_calls)

@@ -25,13 +25,13 @@ class Floor:
         self.transfers = 0
         self.idle = 0.0
         self.idle_since: dict[str, float] = dict.fromkeys(self.states, 0.0)
-        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._events: list[tuple[float, int, Callable[[], object]]] = []
         self._serial = itertools.count()
         self.pacer = Pacer()
         self.pacer.campaigns({CAMPAIGN: Demand(QUEUE)})
         self.pacer.ports(1000)
 
-    def after(self, seconds: float, event: Callable[[], None]) -> None:
+    def after(self, seconds: float, event: Callable[[], object]) -> None:
         heapq.heappush(self._events, (self.now + seconds, next(self._serial), event))
 
     def late(self) -> float:
@@ -52,7 +52,7 @@ class Floor:
             self.latest / 2, lambda: self.hear(lambda: self.pacer.queue_reported(QUEUE, supply, self.now))
         )
 
-    def hear(self, event: Callable[[], None]) -> None:
+    def hear(self, event: Callable[[], object]) -> None:
         event()
         self.pacer.still_there([QUEUE], self.now)
         for campaign, calls in self.pacer.plan(self.now).items():

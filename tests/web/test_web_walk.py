@@ -17,7 +17,7 @@ from tests.web.web_world import MODELS, SECRET, make_world, signed_in
 
 pytestmark = pytest.mark.django_db
 
-OPEN = {"/login/", "/logout/", "/healthz", "/readyz", "/donotcall", "/i18n/setlang/", "/jsi18n/"}
+OPEN = {"/login/", "/logout/", "/healthz", "/readyz", "/metrics", "/donotcall", "/i18n/setlang/", "/jsi18n/"}
 """Answered without a sign-in; none of them shows a row."""
 
 

@@ -1,0 +1,51 @@
+"""Each process tells its own numbers every few seconds; the pages and `/metrics` read them from the database."""
+
+import os
+import resource
+import socket
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from dialing import tallies
+from dialing.models import ProcessReport
+
+EVERY = 5.0
+"""Seconds between two reports of a process."""
+FRESH = timedelta(seconds=20)
+"""A process that has not reported for so long is away or stands still."""
+FORGOTTEN = timedelta(hours=1)
+"""After so long its last report goes."""
+
+Numbers = dict[str, float]
+
+
+def process_name() -> str:
+    """`host:pid`."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def write(kind: str, name: str, numbers: Numbers, now: datetime) -> None:
+    """Keeps the process's latest numbers, and adds its counts to the kept counters."""
+    ProcessReport.objects.update_or_create(
+        name=f"{kind} {name}",
+        defaults={"kind": kind, "reported_at": now, "numbers": {**numbers, **_of_this_process()}},
+    )
+    tallies.flush()
+
+
+def forget(kind: str, name: str) -> None:
+    """The process ends in its own time."""
+    tallies.flush()
+    ProcessReport.objects.filter(name=f"{kind} {name}").delete()
+
+
+def forget_old(now: datetime) -> None:
+    ProcessReport.objects.filter(reported_at__lt=now - FORGOTTEN).delete()
+
+
+def _of_this_process() -> Numbers:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return {
+        "memory_bytes": pages * resource.getpagesize(),
+        "descriptors": len(list(Path("/proc/self/fd").iterdir())),
+    }
