@@ -14,10 +14,12 @@ from .dialog import Dialog
 from .digest import DigestSession
 from .ended_call import EndedCall
 from .exchange import Exchange, Ignore, show_credentials
+from .grammar import parse_uri
 from .invite import CallSetup, InviteOffer, invite_request, target_uri
 from .message import Envelope, Reason, new_call_id, new_tag, retry_after_of, serialize
 from .offer_answer import AudioNegotiation, CallMedia
 from .peer_requests import PeerRequests
+from .redirection import Targets
 from .session_refresh import SessionRefresh
 from .session_timer import min_se_of
 from .transaction import T1, cancel_of
@@ -27,7 +29,7 @@ from .transport import Destination
 
 logger = logging.getLogger(__name__)
 
-MAX_REDIRECTS = 5
+MAX_LONGER_SESSIONS = 5
 
 
 Resolve = Callable[[URI, Destination, Callable[[Destination], None]], None]
@@ -69,7 +71,8 @@ class OutboundCall:
         self._cancel_sent = False
         self._timer: Timer | None = None
         self._offer = InviteOffer()
-        self._redirects = 0
+        self._longer_sessions = 0
+        self._targets = Targets(parse_uri(target_uri(setup.account, setup.number)))
         self.session = SessionRefresh(self)
         self._peer = PeerRequests(self)
 
@@ -195,23 +198,21 @@ class OutboundCall:
 
     def _try_again(self, response: Envelope, message: Response) -> bool:
         """Redirections (RFC 3261 section 8.1.3.4) and longer session intervals (RFC 4028 section 7.3)."""
-        if self.state is not CallState.CALLING or self.cancelled or self._redirects >= MAX_REDIRECTS:
+        if self.state is not CallState.CALLING or self.cancelled:
             return False
         least = min_se_of(response)
         if message.code == 422 and least is not None and least > self._offer.session_seconds:
-            self._redirects += 1
+            if self._longer_sessions >= MAX_LONGER_SESSIONS:
+                return False
+            self._longer_sessions += 1
             self._offer = replace(self._offer, session_seconds=least, min_se=least)
             assert self._invite is not None
             self._send_invite(self._invite.destination)
             return True
-        contact = response.contact if message.code in (301, 302, 305) else None
-        if contact is None:
+        self._targets.take(response)
+        target = self._targets.next() if message.code < 600 else None
+        if target is None:
             return False
-        try:
-            target = contact.uri
-        except ValueError:
-            return False
-        self._redirects += 1
         self._offer = replace(self._offer, target=target)
         self._resolved(target, self._send_invite)
         return True

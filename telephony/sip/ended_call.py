@@ -58,3 +58,8 @@ class EndedCall:
 
     def on_failure(self, failure: Failure, text: str) -> None:
         pass
+
+    def close(self) -> None:
+        """An INVITE whose CANCEL was answered but it itself never, is not waited for any longer (section 9.1)."""
+        if self._invite is not None and self._invite.waiting:
+            self._layer.forget_client(self._invite)

@@ -222,7 +222,9 @@ class UserAgent:
         key = (call.call_id, call.local_tag)
 
         def forget() -> None:
-            self._ended_calls.pop(key, None)
+            gone = self._ended_calls.pop(key, None)
+            if gone is not None:
+                gone.close()
 
         def slim() -> None:
             whole = self._calls.pop(key, None)

@@ -208,13 +208,15 @@ def test_redirection_is_followed_with_the_same_call_id(code: int) -> None:
     assert sim.call.state is CallState.ANSWERED
 
 
-def test_redirections_in_a_circle_end() -> None:
+@pytest.mark.parametrize(("users", "invites"), [(["0600"] * 10, 1), ([f"u{n}" for n in range(10)], 6)])
+def test_redirections_end(users: list[str], invites: int) -> None:
+    """In a circle at once, for no target is tried twice (RFC 3261 section 8.1.3.4); from one to the next in the end."""
     sim = SimulatedCall()
     sim.call.start()
-    for _ in range(10):
+    for user in users:
         if sim.call.state is CallState.CALLING:
-            sim.respond(302, sim.last("INVITE"), headers={"Contact": "<sip:0600@192.0.2.1>"})
-    assert sim.methods.count("INVITE") == 6
+            sim.respond(302, sim.last("INVITE"), headers={"Contact": f"<sip:{user}@192.0.2.1>"})
+    assert sim.methods.count("INVITE") == invites
     assert sim.listener.ending is not None
     assert (sim.listener.ending.by, sim.listener.ending.code) == (EndedBy.REJECTED, 302)
 
