@@ -1,13 +1,10 @@
-"""Against peers nobody here wrote: Asterisk and sipp. Run by `make test-peers`."""
+"""Against a PBX nobody here wrote: Asterisk. Run by `make test-peers`; sipp's part is in `tests/sipp`."""
 
 import asyncio
-import contextlib
 import os
-import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -25,7 +22,6 @@ pytestmark = pytest.mark.peers
 
 LAB = SHARED / "pbx-lab"
 ACCOUNT = SipAccount("6003", "pw6003", "127.0.0.1", 5160)
-SCENARIOS = Path(__file__).parent / "sipp"
 
 
 @pytest.fixture(scope="module")
@@ -110,56 +106,3 @@ def test_wrong_password_at_asterisk(asterisk: None) -> None:
     with pytest.raises(RegistrationFailed) as caught:
         call("0600000000", account=SipAccount("6003", "wrong", "127.0.0.1", 5160))
     assert caught.value.code == 401
-
-
-@contextlib.contextmanager
-def sipp(scenario: str, *options: str) -> Iterator[int]:
-    """sipp as the called side, for one call; its port. The scenario must end well."""
-    program = shutil.which("sipp")
-    if program is None:
-        pytest.skip("sipp is not installed (Debian: sip-tester)")
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [
-        program,
-        "-sf",
-        str(SCENARIOS / scenario),
-        "-i",
-        "127.0.0.1",
-        "-p",
-        str(port),
-        "-m",
-        "1",
-        "-nostdin",
-    ]
-    process = subprocess.Popen(
-        [*command, "-timeout", "40", "-timeout_error", *options],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        for _ in range(100):
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-        yield port
-        assert process.wait(45) == 0, f"{scenario}: sipp did not see what it expects"
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-
-
-@pytest.mark.parametrize(
-    ("scenario", "result", "by"),
-    [
-        ("reinvite_hold.xml", CallResult.ANSWERED, EndedBy.REMOTE),
-        ("late_200.xml", CallResult.FAILED, EndedBy.CANCELLED),
-    ],
-)
-def test_sipp_scenarios(scenario: str, result: CallResult, by: EndedBy) -> None:
-    with sipp(scenario) as port:
-        account = SipAccount("6001", "x", "127.0.0.1", port)
-        report = call("0600", account=account, register=False, ring_timeout_s=1.0, hold_s=2.0)
-        assert (report.result, report.ended_by) == (result, by)

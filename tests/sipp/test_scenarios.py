@@ -29,9 +29,8 @@ def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     """All scenarios that are asked for, the long ones first."""
     if shutil.which("sipp") is None:
         pytest.skip("sipp is not installed (Debian: sip-tester)")
-    names = {
-        getattr(item, "callspec", None) and item.callspec.params.get("name") for item in request.session.items
-    }  # type: ignore[attr-defined]
+    specs = [getattr(item, "callspec", None) for item in request.session.items]
+    names = {spec.params.get("name") for spec in specs if spec is not None}
     chosen = sorted((SCENARIOS[n] for n in names if n in SCENARIOS), key=lambda s: -s.expect.seconds[1])
     played = Played()
 
