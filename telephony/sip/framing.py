@@ -13,11 +13,17 @@ class FramingError(ValueError):
 
 
 class StreamFramer:
-    """Collects bytes and hands out whole messages; CRLF keep-alives (RFC 5626 section 3.5.1) are counted."""
+    """Collects bytes and hands out whole messages; the blank lines between them are keep-alives.
+
+    RFC 5626 section 4.4.1: who opened the connection pings with two blank lines, the other end answers with one.
+    `blank_lines` counts all; `pings` the pairs, however they were cut on the way.
+    """
 
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._wanted = 0
+        self._unpaired = 0
+        self.blank_lines = 0
         self.pings = 0
 
     def feed(self, data: bytes) -> list[bytes]:
@@ -57,5 +63,9 @@ class StreamFramer:
         blank = 0
         while self._buffer[blank : blank + 2] == b"\r\n":
             blank += 2
-        self.pings += blank // 4
         del self._buffer[:blank]
+        self.blank_lines += blank // 2
+        pairs, self._unpaired = divmod(self._unpaired + blank // 2, 2)
+        self.pings += pairs
+        if self._buffer and self._buffer != b"\r":
+            self._unpaired = 0  # a message: a blank line before it is only its own

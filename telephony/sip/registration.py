@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 REFRESH_SHARE = (0.5, 0.8)  # of the granted time, spread so that many ports don't come at once
 RETRY_S = (5.0, 60.0)  # first and longest pause after a failed refresh
 LONGEST_EXPIRES_S = 86400
+SOON_S = (0.0, 2.0)  # after the way to the registrar broke, spread likewise
 LEARN_AGAIN_S = 10.0  # a NAT that gives every packet another port must not keep us registering
 REFUSALS = (401, 403, 404, 407)  # asking again with the same credentials can only lock the account
 
@@ -76,6 +77,7 @@ class Registration:
         self._tag = new_tag()
         self._cseq = 0
         self._timer: Timer | None = None
+        self._refreshes_soon = False
         self._pause = RETRY_S[0]
         self._was_registered = False
         self._removing = False
@@ -93,6 +95,16 @@ class Registration:
         self._removing = False
         self._set_state(RegistrationState.REGISTERING)
         self._send(self._expires)
+
+    def refresh_soon(self) -> None:
+        """The way to the registrar broke: it may not find us any more, or have forgotten us (RFC 5626 section 4.2)."""
+        if (
+            self.state is RegistrationState.REGISTERED
+            and self._timer is not None
+            and not self._refreshes_soon
+        ):
+            self._refreshes_soon = True
+            self._schedule(random.uniform(*SOON_S))
 
     def remove(self) -> None:
         """Un-register: expiry 0 (RFC 3261 section 10.2.2)."""
@@ -128,6 +140,7 @@ class Registration:
 
     def _send(self, expires: int) -> None:
         self._cancel_timer()
+        self._refreshes_soon = False
         account = self.account
         request = Request("REGISTER", parse_uri(f"sip:{account.aor.partition('@')[2]}"))
         headers = request.headers

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import errno
 import logging
+import random
 import socket
 import ssl
 from collections.abc import Coroutine
@@ -21,7 +22,8 @@ logger = logging.getLogger(__name__)
 CONNECT_S = 8.0
 MAX_UNSENT_BYTES = 1_000_000
 MAX_CONNECTIONS = 500
-KEEP_ALIVE_S = 60.0
+PONG_S = 10.0  # RFC 5626 section 4.4.1
+UNACKNOWLEDGED_MS = 32_000  # 64*T1: a peer whose TCP acknowledges nothing for so long is gone
 _PORT_TAKEN = (errno.EADDRINUSE, errno.EADDRNOTAVAIL)
 PING, PONG = b"\r\n\r\n", b"\r\n"
 
@@ -35,6 +37,10 @@ class _Connection(asyncio.Protocol):
         self.waiting: list[bytes] = []
         self._owner = owner
         self._framer = StreamFramer()
+        self._is_ours = peer is not None
+        self._peer_answers_pings = False
+        self._pong_due: asyncio.TimerHandle | None = None
+        self._failure: str | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
@@ -59,7 +65,7 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         assert self.peer is not None
-        pings = self._framer.pings
+        pings, blank_lines = self._framer.pings, self._framer.blank_lines
         try:
             messages = self._framer.feed(data)
         except FramingError as error:
@@ -67,13 +73,39 @@ class _Connection(asyncio.Protocol):
             if self.transport is not None:
                 self.transport.abort()
             return
-        if self._framer.pings > pings:
-            self.send(PONG)
+        self._heard(self._framer.pings - pings, self._framer.blank_lines - blank_lines)
         for message in messages:
             self._owner.receiver.receive(message, self.peer)
 
+    def ping(self) -> None:
+        """A sign of life; one that a peer which answers them does not answer ends the connection."""
+        if self.transport is None or self._pong_due is not None:
+            return
+        self.send(PING)
+        if self._peer_answers_pings:
+            self._pong_due = asyncio.get_running_loop().call_later(PONG_S, self._no_pong)
+
+    def _heard(self, pings: int, blank_lines: int) -> None:
+        """Something came, so the connection is alive. Not every peer answers pings (RFC 5626 is an extension): a
+        missing answer says something only of one that did before."""
+        if self._pong_due is not None:
+            self._pong_due.cancel()
+            self._pong_due = None
+        if self._is_ours:
+            self._peer_answers_pings |= blank_lines > 0
+        elif pings:
+            self.send(PONG)
+
+    def _no_pong(self) -> None:
+        self._failure = f"no answer to a keep-alive within {PONG_S:g} s"
+        logger.info("connection with %s closed: %s", self.peer, self._failure)
+        if self.transport is not None:
+            self.transport.abort()
+
     def connection_lost(self, exc: Exception | None) -> None:
-        self._owner.lost(self, str(exc) if exc else "connection closed by the peer")
+        if self._pong_due is not None:
+            self._pong_due.cancel()
+        self._owner.lost(self, self._failure or (str(exc) if exc else "") or "connection closed by the peer")
 
 
 class StreamTransport:
@@ -81,10 +113,13 @@ class StreamTransport:
 
     reliable = True
 
-    def __init__(self, receiver: Receiver, host: str, *, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, receiver: Receiver, host: str, *, tls: ssl.SSLContext | None = None, keep_alive_s: float = 0
+    ) -> None:
         self.name = "tls" if tls is not None else "tcp"
         self.receiver = receiver
         self._tls = tls
+        self._keep_alive_s = keep_alive_s
         self._host = host
         self._wildcard = host in ("0.0.0.0", "::")  # noqa: S104
         self._connections: dict[tuple[str, int], _Connection] = {}
@@ -102,7 +137,8 @@ class StreamTransport:
             self._server = await loop.create_server(lambda: _Connection(self, None), sock=listener)
         else:
             listener.close()
-        self._spawn(self._keep_alive())
+        if self._keep_alive_s > 0:
+            self._spawn(self._keep_alive())
 
     def local_address(self, destination: Destination) -> tuple[str, int]:
         if not self._wildcard:
@@ -177,10 +213,9 @@ class StreamTransport:
 
     async def _keep_alive(self) -> None:
         while True:
-            await asyncio.sleep(KEEP_ALIVE_S)
+            await asyncio.sleep(self._keep_alive_s * random.uniform(0.8, 1.0))
             for connection in list(self._connections.values()):
-                if connection.transport is not None:
-                    connection.send(PING)
+                connection.ping()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -200,6 +235,8 @@ def _shared_socket(host: str, port: int) -> socket.socket:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         with contextlib.suppress(AttributeError, OSError):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        with contextlib.suppress(AttributeError, OSError):
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNACKNOWLEDGED_MS)
         sock.bind((host, port))
     except OSError as error:
         sock.close()

@@ -241,6 +241,7 @@ class TransactionLayer:
         self.scheduler = scheduler
         self.transports: dict[str, Transport] = {}
         self.on_ack: Callable[[Envelope], None] = lambda _: None
+        self.on_way_broken: Callable[[Destination], None] = lambda _: None
         self._on_request = on_request
         self._clients: dict[tuple[str, str], ClientTransaction] = {}
         self._servers: dict[str, ServerTransaction] = {}
@@ -293,11 +294,10 @@ class TransactionLayer:
     def transport_failed(self, destination: Destination, error: str) -> None:
         """Requests to that address which have no response at all end at once (section 18.4); a call that rings or
         talks has reached its peer, and goes on."""
-        peer = (destination.transport, destination.host, destination.port)
         for transaction in list(self._clients.values()):
-            at = transaction.destination
-            if transaction.unanswered and (at.transport, at.host, at.port) == peer:
+            if transaction.unanswered and transaction.destination.address == destination.address:
                 self.guarded(transaction.fail, error)
+        self.guarded(self.on_way_broken, destination)
 
     def guarded(self, function: Callable[..., None], *args: object) -> None:
         """Run a step; a fault in it is logged and ends there, never in the socket's or timer's callback."""

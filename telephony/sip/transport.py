@@ -30,6 +30,11 @@ class Destination:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"{self.transport}:{host}:{self.port}"
 
+    @property
+    def address(self) -> tuple[str, str, int]:
+        """Two destinations with one address are the same place."""
+        return self.transport, self.host, self.port
+
 
 class Receiver(Protocol):
     """What a transport hands its news to."""

@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import logging
+import random
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from sipmessage import URI
 
@@ -21,12 +23,14 @@ from .resolver import Resolver
 from .stream_transport import StreamTransport
 from .transaction_layer import ServerTransaction, TransactionLayer
 from .transport import Destination, UdpTransport
+from .upkeep import Upkeep
 
 logger = logging.getLogger(__name__)
 
 REGISTERING_AT_ONCE = 20  # 300 ports at once would overrun a peer's socket buffer
 FAREWELL_S = 5.0  # an ended call stays whole for what is still on its way (T4): the end of a transfer, say
 LINGER_S = 32.0  # and answers late requests for 64*T1
+KEEP_ALIVE = b"\r\n\r\n"
 STOP_S = 2.0  # for the answers to our last BYE and un-REGISTER
 
 
@@ -44,8 +48,11 @@ class UserAgent:
     trusted, or those of SSL_CERT_FILE. Belongs to the loop that started it.
     """
 
-    def __init__(self, *, name: str = "dialer", tls: ssl.SSLContext | None = None) -> None:
+    def __init__(
+        self, *, name: str = "dialer", tls: ssl.SSLContext | None = None, upkeep: Upkeep | None = None
+    ) -> None:
         self.name = name
+        self._upkeep = upkeep or Upkeep()
         self.registrations: dict[SipAccount, Registration] = {}
         self.on_registration_change: Callable[[Registration], None] | None = None
         self.media = RtpEngine()
@@ -67,9 +74,12 @@ class UserAgent:
             raise RuntimeError("the user agent is already started")
         layer = TransactionLayer(asyncio.get_running_loop(), self._on_request)
         layer.on_ack = self._on_ack
+        layer.on_way_broken = self._way_broken
         self._bind_host = "0.0.0.0" if local_host == "auto" else local_host  # noqa: S104
         layer.transports["udp"] = UdpTransport(layer, self._bind_host, local_port)
         self._layer = layer
+        if self._upkeep.keep_alive_s > 0:
+            self._spawn(self._keep_alive(layer))
 
     async def stop(self) -> None:
         """Hang up, un-register, close; takes STOP_S at most."""
@@ -311,9 +321,7 @@ class UserAgent:
             if hop.transport in layer.transports:
                 layer.guarded(then, hop)
             else:
-                task = asyncio.get_running_loop().create_task(open_first(hop))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+                self._spawn(open_first(hop))
 
         self._resolver.resolve(uri, otherwise, found)
 
@@ -328,9 +336,30 @@ class UserAgent:
             tls = None
             if name == "tls":
                 tls = self._tls or ssl.create_default_context()
-            transport = StreamTransport(layer, self._bind_host, tls=tls)
+            transport = StreamTransport(
+                layer, self._bind_host, tls=tls, keep_alive_s=self._upkeep.keep_alive_s
+            )
             await transport.open()
             layer.transports[name] = transport
+
+    def _way_broken(self, destination: Destination) -> None:
+        for registration in self.registrations.values():
+            if registration.destination.address == destination.address:
+                registration.refresh_soon()
+
+    async def _keep_alive(self, layer: TransactionLayer) -> None:
+        """Over UDP one datagram for each registrar, however many accounts it has: they share the socket."""
+        while True:
+            await asyncio.sleep(self._upkeep.keep_alive_s * random.uniform(0.8, 1.0))
+            used = {r.destination.address: r.destination for r in self.registrations.values()}
+            for destination in used.values():
+                if destination.transport == "udp":
+                    layer.transport_of(destination).send(KEEP_ALIVE, destination)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     def _contact(self, account: SipAccount, destination: Destination) -> str:
         registration = self.registrations.get(account)

@@ -42,6 +42,7 @@ class Behaviour:
     ignores: frozenset[str] = frozenset()
     answers_cancel_with_200: bool = False
     password_code: int | None = None
+    pongs: int = 0  # keep-alives that are answered, then no more
 
 
 class LoopbackPeer:
@@ -52,6 +53,9 @@ class LoopbackPeer:
         self.received: list[Envelope] = []
         self.rtp_received: list[bytes] = []
         self.port = 0
+        self.connections = 0
+        self.keep_alives = 0
+        self.break_connections: Callable[[], None] = lambda: None
         self.transport = "udp"
         self.host = "127.0.0.1"
         self._send: Send = lambda data: None
@@ -79,6 +83,9 @@ class LoopbackPeer:
         return SipAccount("6001", password, self.host, self.port, self.transport)
 
     def take(self, data: bytes, send: Send) -> None:
+        if not data.strip():
+            self.keep_alives += 1
+            return
         envelope = read_message(data)
         self.received.append(envelope)
         self._send = send
@@ -87,6 +94,13 @@ class LoopbackPeer:
         handler = getattr(self, f"_on_{envelope.method.lower()}", None)
         if handler is not None:
             handler(envelope)
+
+    def take_pings(self, pings: int, send: Send) -> None:
+        for _ in range(pings):
+            self.keep_alives += 1
+            if self.behaviour.pongs > 0:
+                self.behaviour.pongs -= 1
+                send(b"\r\n")
 
     def _reply(
         self, envelope: Envelope, code: int, body: bytes = b"", headers: dict[str, str] | None = None
@@ -228,8 +242,9 @@ async def loopback_peer(
     transport: str = "udp",
     tls: ssl.SSLContext | None = None,
     host: str = "127.0.0.1",
+    port: int = 0,
 ) -> AsyncIterator[LoopbackPeer]:
-    """A peer that listens on a free port of a loopback address."""
+    """A peer that listens on this port, or a free one, of a loopback address."""
     peer = LoopbackPeer(behaviour or Behaviour())
     peer.transport, peer.host = transport, host
     loop = asyncio.get_running_loop()
@@ -242,7 +257,7 @@ async def loopback_peer(
             def datagram_received(self, data: bytes, addr: Any) -> None:
                 peer.take(data, lambda answer: self.transport.sendto(answer, addr))
 
-        datagrams, _ = await loop.create_datagram_endpoint(Datagrams, local_addr=(host, 0))
+        datagrams, _ = await loop.create_datagram_endpoint(Datagrams, local_addr=(host, port))
         peer.port = datagrams.get_extra_info("sockname")[1]
         try:
             yield peer
@@ -255,12 +270,21 @@ async def loopback_peer(
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writers.append(writer)
+        peer.connections += 1
         framer = StreamFramer()
         while data := await reader.read(4096):
-            for message in framer.feed(data):
+            pings = framer.pings
+            messages = framer.feed(data)
+            peer.take_pings(framer.pings - pings, writer.write)
+            for message in messages:
                 peer.take(message, writer.write)
 
-    server = await asyncio.start_server(serve, host, 0, ssl=tls)
+    def break_connections() -> None:
+        for writer in writers:
+            writer.transport.abort()
+
+    peer.break_connections = break_connections
+    server = await asyncio.start_server(serve, host, port, ssl=tls)
     peer.port = server.sockets[0].getsockname()[1]
     try:
         yield peer
@@ -270,6 +294,14 @@ async def loopback_peer(
         for writer in writers:
             writer.close()
         await asyncio.gather(*(writer.wait_closed() for writer in writers), return_exceptions=True)
+
+
+async def eventually(condition: Callable[[], object], within: float = 10) -> None:
+    for _ in range(round(within * 100)):
+        if condition():
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it did not come about")
 
 
 def _name(envelope: Envelope) -> str:

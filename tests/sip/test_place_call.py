@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import ssl
-import subprocess
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -349,25 +348,6 @@ def test_many_ports_register_and_call_on_one_socket_and_leave_nothing() -> None:
             assert sum(e.header("Expires") == "0" for e in peer.requests("REGISTER")) == 50
 
     with_deadline(run)
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("certificate")
-    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=pbx"
-    extra = [
-        "-addext",
-        "subjectAltName=IP:127.0.0.1",
-        "-keyout",
-        str(folder / "key"),
-        "-out",
-        str(folder / "crt"),
-    ]
-    try:
-        subprocess.run([*command.split(), *extra], check=True, capture_output=True)
-    except FileNotFoundError:
-        pytest.skip("openssl is not installed")
-    return folder
 
 
 def stream_call(
