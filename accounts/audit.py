@@ -1,15 +1,20 @@
-"""The record of who changed what and when. Services call it for each change that a person makes.
+"""The record of who changed what, when and through which door. Services call it for each change that a person makes.
 
-Nothing is hooked to saving: the engine's own updates and imports of a million leads write no history and are not
-slowed down. A service takes `state` before it changes a row and calls `changed` after it.
+It fills the tables of `accounts.history`. Nothing is hooked to saving: the engine's own updates and imports of a
+million leads write no history and are not slowed down. A service takes `state` before it changes a row and calls
+`changed` after it.
 """
 
 import hashlib
 import json
 from collections.abc import Mapping
+from typing import Any
 
 from django.db.models import Model
+from django.utils import timezone
+from simple_history.models import HistoricalRecords
 
+from accounts.client_address import client_address
 from accounts.models import Change, User
 
 State = Mapping[str, str]
@@ -59,18 +64,35 @@ def noted(actor: User | None, row: Model, action: Change.Action) -> None:
     _write(actor, row, action, {}, {})
 
 
-def _write(actor: User | None, row: Model, action: Change.Action, before: State, after: State) -> None:
-    fields: list[list[str]] = []
+_TYPES = {Change.Action.CREATED: "+", Change.Action.DELETED: "-"}
+
+
+def _write(actor: User | None, row: Any, action: Change.Action, before: State, after: State) -> None:
+    words: list[list[str]] = []
     for name in sorted({*before, *after}):
         old, new = before.get(name, ""), after.get(name, "")
         if old != new:
-            fields.append([name] if name in _SECRET else [name, old[:_LONGEST], new[:_LONGEST]])
-    Change.objects.create(
-        actor=actor,
-        actor_name=actor.username if actor is not None else "",
-        kind=row._meta.label_lower,
-        object_id=row.pk,
-        object_name=str(row)[:255],
-        action=action,
-        fields=fields,
+            words.append([name] if name in _SECRET else [name, old[:_LONGEST], new[:_LONGEST]])
+    door, address = _door()
+    table = row.history.model
+    table.objects.create(
+        **{field.attname: getattr(row, field.attname) for field in table.tracked_fields},
+        history_date=timezone.now(),
+        history_type=_TYPES.get(action, "~"),
+        history_change_reason=action if action in {Change.Action.STARTED, Change.Action.STOPPED} else None,
+        history_user=actor,
+        history_actor=actor.username if actor is not None else "",
+        history_door=door,
+        history_address=address,
+        history_object_name=str(row)[:255],
+        history_words=words,
     )
+
+
+def _door() -> tuple[Change.Door, str | None]:
+    """Where the change comes from: the request that django-simple-history's middleware keeps, if there is one."""
+    request = getattr(HistoricalRecords.context, "request", None)
+    if request is None:
+        return Change.Door.SHELL, None
+    door = Change.Door.API if request.path.startswith("/api/") else Change.Door.PAGES
+    return door, client_address(request)

@@ -19,6 +19,7 @@ from django.utils import timezone
 from django.utils.translation import ngettext
 
 from accounts import scope
+from accounts.client_address import client_address
 from accounts.models import SignInLock, User
 from accounts.scope import Action
 
@@ -32,18 +33,13 @@ class LockedOutBackend(AxesStandaloneBackend):  # type: ignore[misc]
             super().authenticate(request, **credentials)
 
 
-def address(request: HttpRequest) -> str | None:
-    """The peer; X-Forwarded-For is anybody's word."""
-    return request.META.get("REMOTE_ADDR") or None
-
-
 def is_locked(request: HttpRequest, username: str) -> bool:
     return bool(AxesProxyHandler.is_locked(request, get_credentials(username)))
 
 
 def seconds_left(request: HttpRequest, username: str) -> int:
     """Until the lock opens by itself; at least 1."""
-    tries = AccessAttempt.objects.filter(username=username, ip_address=address(request))
+    tries = AccessAttempt.objects.filter(username=username, ip_address=client_address(request))
     last = tries.aggregate(last=Max("attempt_time"))["last"] or timezone.now()
     return max(1, int((opens_at(last) - timezone.now()).total_seconds()))
 

@@ -9,6 +9,8 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from guardian.models import UserObjectPermissionBase
 
+from accounts.history import History
+
 
 class Role(models.TextChoices):
     """What a user may do; `accounts.scope` holds the table (SPEC 2)."""
@@ -55,6 +57,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     date_joined = models.DateTimeField(_("created"), auto_now_add=True)
 
     objects: ClassVar[UserManager] = UserManager()
+    history = History("password", "last_login", "is_superuser")
 
     USERNAME_FIELD = "username"
     REQUIRED_FIELDS: ClassVar[list[str]] = ["first_name", "last_name"]
@@ -121,10 +124,7 @@ class SignInLock(AccessAttempt):  # type: ignore[misc]  # django-axes has no typ
 
 
 class Change(models.Model):
-    """Who changed what and when. Rows are only ever added, by `accounts.audit`.
-
-    One table for all kinds of objects, without foreign keys to them: the record outlives what it speaks of.
-    """
+    """Who changed what and when: the history tables of all kinds of objects as one (a view, so read-only)."""
 
     class Action(models.TextChoices):
         CREATED = "CREATED", _("Created")
@@ -133,30 +133,31 @@ class Change(models.Model):
         STARTED = "STARTED", _("Started")
         STOPPED = "STOPPED", _("Stopped")
 
-    at = models.DateTimeField(_("when"), auto_now_add=True)
-    actor = models.ForeignKey(
-        User, models.SET_NULL, null=True, related_name="+", verbose_name=_("user"), db_index=False
-    )
+    class Door(models.TextChoices):
+        PAGES = "PAGES", _("Pages")
+        API = "API", _("API")
+        SHELL = "SHELL", _("Command line")
+
+    id = models.TextField(primary_key=True)
+    """`campaigns.campaign-12`: kind, and id of the row in its history table."""
+    at = models.DateTimeField(_("when"))
     actor_name = models.CharField(_("who"), max_length=150)
     """As it was then; empty for the operator at the shell."""
-    kind = models.CharField(_("kind"), max_length=60)
+    door = models.CharField(_("through"), max_length=5, choices=Door)
+    address = models.GenericIPAddressField(_("from address"), null=True)
+    kind = models.TextField(_("kind"))
     """Label of the model: `campaigns.campaign`."""
-    object_id = models.BigIntegerField()
+    object_id = models.BigIntegerField(_("object"))
     object_name = models.CharField(_("what"), max_length=255)
-    action = models.CharField(_("action"), max_length=8, choices=Action)
+    action = models.TextField(_("action"), choices=Action)
     fields = models.JSONField(_("changes"), default=list)
     """`[name, old, new]` of each field as words; of a secret only the name."""
 
     class Meta:
+        managed = False
         verbose_name = _("change")
         verbose_name_plural = _("changes")
         ordering = ["-at", "-id"]
-        indexes = [
-            models.Index(fields=["-at", "-id"], name="change_newest"),  # the list of the page
-            models.Index(
-                fields=["kind", "object_id"], name="change_of_object"
-            ),  # what happened to one object
-        ]
 
     def __str__(self) -> str:
         return f"{self.action} {self.kind} {self.object_name}"

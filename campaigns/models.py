@@ -10,6 +10,8 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from accounts.history import History
+
 dialable = RegexValidator(r"^\+?[0-9*#]{1,32}$", _("Use digits, * and # (at most 32)."))
 
 
@@ -115,6 +117,8 @@ class Campaign(models.Model):
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
+    history = History()
+
     class Meta:
         verbose_name = _("campaign")
         verbose_name_plural = _("campaigns")
@@ -176,6 +180,8 @@ class Schedule(models.Model):
     state = models.CharField(
         _("state"), max_length=12, choices=State, default=State.NOT_RUNNING, editable=False
     )
+
+    history = History()
 
     class Meta:
         verbose_name = _("schedule")

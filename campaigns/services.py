@@ -20,6 +20,7 @@ from campaigns.models import Campaign, Schedule
 from leads import pool
 from leads.models import CallAttempt
 from leads.phone_numbers import is_country
+from leads.services import remove_all as remove_leads
 
 CALENDAR_FIELDS = frozenset({"start_date", "end_date", "start_time", "end_time", "weekdays", "time_zone"})
 """Set at creation; afterwards dates and hours change through the schedules (G 6.4)."""
@@ -167,6 +168,7 @@ def delete_campaign(actor: User | None, campaign: Campaign) -> None:
     """Deletes a stopped campaign with its schedules, leads and uploads; call records stay (SPEC 4)."""
     current = _stopped(actor, Action.DELETE, campaign)
     audit.deleted(actor, current)
+    remove_leads(current)
     current.delete()
 
 

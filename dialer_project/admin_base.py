@@ -6,6 +6,7 @@ the choices of foreign keys come from `accounts.scope` here and nowhere else.
 
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NoReturn
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import messages
@@ -18,7 +19,7 @@ from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin
 
 from accounts import scope
-from accounts.models import User
+from accounts.models import Change, User
 from accounts.scope import Action
 
 
@@ -211,6 +212,25 @@ class ScopedModelAdmin(ModelAdmin):  # type: ignore[misc]
             self.tell(request, refusal)
             return HttpResponseRedirect(self.url("change", object_id))
         return response
+
+    # --- history ------------------------------------------------------------------------------------
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """What people did to this object: the record of changes, which is the Masters' (`accounts.audit`)."""
+        scope.require(request.user, Action.VIEW, Change)
+        row = self.scoped(request, object_id)
+        query = urlencode({"kind": row._meta.label_lower, "object_id": row.pk})
+        return HttpResponseRedirect(f"{reverse('admin:accounts_change_changelist')}?{query}")
+
+    def log_addition(self, *args: Any) -> None:
+        """Django's own log: the record of changes says more."""
+
+    def log_change(self, *args: Any) -> None:
+        """Likewise."""
+
+    def log_deletions(self, *args: Any) -> None:
+        """Likewise."""
 
     # --- pages --------------------------------------------------------------------------------------
     def tell(self, request: HttpRequest, refusal: Exception) -> None:

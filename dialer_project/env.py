@@ -4,6 +4,7 @@ Every secret `X` can be given as a file named by `X_FILE` (container secrets).
 """
 
 import os
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -53,6 +54,18 @@ def integer(name: str, default: int, lowest: int = 0) -> int:
 def words(name: str, default: str = "") -> list[str]:
     """A list separated by commas."""
     return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def networks(name: str) -> list[str]:
+    """Addresses and networks separated by commas: `10.0.0.5,192.168.0.0/16`."""
+    for word in (found := words(name)):
+        try:
+            ip_network(word, strict=False)
+        except ValueError:
+            raise ImproperlyConfigured(
+                f"{name} has {word!r}; use addresses or networks as 10.0.0.5,192.168.0.0/16."
+            ) from None
+    return found
 
 
 def database(url: str) -> dict[str, Any]:

@@ -19,6 +19,8 @@ DEBUG = env.flag("DEBUG", False)
 SECRET_KEY = env.text("SECRET_KEY", "") or location.secret_key(VAR_DIR)
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
+TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
+"""Whose X-Forwarded-For is believed (accounts.client_address)."""
 
 INSTALLED_APPS = [
     "unfold.apps.BasicAppConfig",
@@ -34,6 +36,7 @@ INSTALLED_APPS = [
     "django.contrib.postgres",
     "import_export",
     "guardian",
+    "simple_history",
     "axes",
     "rest_framework",
     "django_filters",
@@ -59,6 +62,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "dialer_project.idle_sessions.end_idle_sessions",
+    "simple_history.middleware.HistoryRequestMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "dialer_project.content_policy.own_host_only",
 ]
@@ -109,7 +113,7 @@ AUTH_PASSWORD_VALIDATORS = [
 AXES_FAILURE_LIMIT = env.integer("SIGN_IN_FAILURES", 10, lowest=1)
 AXES_COOLOFF_TIME = timedelta(minutes=env.integer("SIGN_IN_LOCK_MINUTES", 15, lowest=1))
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_CLIENT_IP_CALLABLE = "accounts.lockout.address"
+AXES_CLIENT_IP_CALLABLE = "accounts.client_address.client_address"
 AXES_RESET_ON_SUCCESS = True
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # who goes on trying does not keep the owner out longer
 AXES_DISABLE_ACCESS_LOG = True

@@ -5,6 +5,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator, URLVali
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from accounts.history import History
+
 
 class DncService(models.Model):
     """Something that answers `POST /donotcall`: the embedded list, or an external service over HTTPS.
@@ -37,6 +39,8 @@ class DncService(models.Model):
     last_error = models.TextField(_("last error"), blank=True, editable=False)
     last_failed_number = models.CharField(max_length=20, blank=True, editable=False)
     """The number whose check failed last: the one with which `services.check_services` asks again."""
+
+    history = History("bearer_token", "state", "last_error", "last_failed_number")
 
     class Meta:
         verbose_name = _("do-not-call service")

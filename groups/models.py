@@ -6,6 +6,8 @@ from django.db import models
 from django.db.models.deletion import ProtectedError
 from django.utils.translation import gettext_lazy as _
 
+from accounts.history import History
+
 
 class DialerGroupQuerySet(models.QuerySet["DialerGroup"]):
     def delete(self) -> NoReturn:
@@ -22,6 +24,8 @@ class DialerGroup(models.Model):
     enabled = models.BooleanField(_("enabled"), default=True)
 
     objects = DialerGroupQuerySet.as_manager()
+
+    history = History()
 
     class Meta:
         verbose_name = _("dialer group")

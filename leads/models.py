@@ -9,6 +9,8 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.history import History
+
 
 class LeadStatus(models.TextChoices):
     """Status of the last attempt (SPEC 6); the values are those of `telephony.results.CallResult` and two more."""
@@ -57,6 +59,8 @@ class Lead(models.Model):
     )
     pool = models.CharField(max_length=8, choices=Pool, default=Pool.WAITING, editable=False)
     next_attempt_at = models.DateTimeField(_("next attempt"), default=timezone.now, editable=False)
+
+    history = History("pool")
 
     class Meta:
         verbose_name = _("lead")
@@ -330,6 +334,8 @@ class EvidencePolicy(models.Model):
         validators=[MinValueValidator(1), MaxValueValidator(3650)],
         help_text=_("Times of speech, silence and tones. Verdict, cause and labels stay with the call."),
     )
+
+    history = History()
 
     class Meta:
         verbose_name = _("evidence policy")

@@ -5,6 +5,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from accounts.history import History
 from telephony.contact_center import make_connector
 from telephony.results import CallResult
 
@@ -36,6 +37,8 @@ class ContactCenter(models.Model):
     )
     last_error = models.TextField(_("last error"), blank=True, editable=False)
     last_event_at = models.DateTimeField(_("last event"), null=True, editable=False)
+
+    history = History("settings", "state", "last_error", "last_event_at")
 
     class Meta:
         verbose_name = _("contact centre")
@@ -70,6 +73,8 @@ class Queue(models.Model):
     name = models.CharField(_("name"), max_length=100)
     kind = models.CharField(_("kind"), max_length=8, choices=Kind, default=Kind.OSCC)
     pilot_number = models.CharField(_("pilot number"), max_length=32, blank=True)
+
+    history = History()
 
     class Meta:
         verbose_name = _("queue")
@@ -114,6 +119,8 @@ class DialerPort(models.Model):
     worker = models.CharField(_("worker"), max_length=128, blank=True, editable=False)
     lease_until = models.DateTimeField(_("leased until"), null=True, editable=False)
 
+    history = History("password", "state", "last_error", "worker", "lease_until")
+
     class Meta:
         verbose_name = _("dialer port")
         verbose_name_plural = _("dialer ports")
@@ -155,6 +162,8 @@ class ResultRule(models.Model):
         help_text=_("Empty: every cause that has no row of its own."),
     )
     result = models.CharField(_("result"), max_length=40, choices=Result)
+
+    history = History()
 
     class Meta:
         verbose_name = _("call result rule")

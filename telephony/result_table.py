@@ -2,7 +2,7 @@
 
 from django.db import transaction
 
-from accounts import scope
+from accounts import audit, scope
 from accounts.models import User
 from accounts.scope import Action
 from telephony.models import ResultRule
@@ -21,8 +21,20 @@ def restore_defaults(actor: User | None) -> None:
     if actor is not None:
         scope.require(actor, Action.DELETE, ResultRule)
         scope.require(actor, Action.ADD, ResultRule)
-    ResultRule.objects.all().delete()
-    ResultRule.objects.bulk_create(default_rules())
+    known = {(rule.sip_code, rule.q850_cause): rule for rule in ResultRule.objects.select_for_update()}
+    for rule in default_rules():
+        current = known.pop((rule.sip_code, rule.q850_cause), None)
+        if current is None:
+            rule.save()
+            audit.created(actor, rule)
+        elif current.result != rule.result:
+            before = audit.state(current)
+            current.result = rule.result
+            current.save()
+            audit.changed(actor, current, before)
+    for surplus in known.values():
+        audit.deleted(actor, surplus)
+        surplus.delete()
 
 
 def default_rules() -> list[ResultRule]:

@@ -22,8 +22,12 @@ class KindFilter(admin.SimpleListFilter):
     parameter_name = "kind"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        kinds = Change.objects.order_by("kind").values_list("kind", flat=True).distinct()
-        return [(kind, kind_words(kind)) for kind in kinds]
+        kinds = [
+            model._meta.label_lower
+            for model in apps.get_models()
+            if hasattr(model._meta, "simple_history_manager_attribute")
+        ]
+        return sorted(((kind, kind_words(kind)) for kind in kinds), key=lambda choice: choice[1])
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         return queryset.filter(kind=self.value()) if self.value() else queryset
@@ -31,13 +35,21 @@ class KindFilter(admin.SimpleListFilter):
 
 @admin.register(Change)
 class ChangeAdmin(ScopedModelAdmin):
-    list_display = ["when", "who", "action_words", "what_kind", "object_name", "changes"]
+    list_display = ["when", "who", "through", "action_words", "what_kind", "object_name", "changes"]
     list_display_links = None
-    list_filter = ["action", KindFilter]
+    list_filter = ["action", KindFilter, "door"]
     list_filter_sheet = True
     search_fields = ["actor_name", "object_name"]
     list_per_page = 25
-    fields = readonly_fields = ["when", "who", "action_words", "what_kind", "object_name", "changes"]
+    fields = readonly_fields = [
+        "when",
+        "who",
+        "through",
+        "action_words",
+        "what_kind",
+        "object_name",
+        "changes",
+    ]
 
     @admin.display(description=gettext_lazy("when"), ordering="at")
     def when(self, change: Change) -> str:
@@ -46,6 +58,11 @@ class ChangeAdmin(ScopedModelAdmin):
     @admin.display(description=gettext_lazy("who"), ordering="actor_name")
     def who(self, change: Change) -> str:
         return change.actor_name or _("operator")
+
+    @admin.display(description=gettext_lazy("through"), ordering="door")
+    def through(self, change: Change) -> Any:
+        door = change.get_door_display()
+        return marks.lines([door, change.address]) if change.address else door
 
     @admin.display(description=gettext_lazy("action"), ordering="action")
     def action_words(self, change: Change) -> SafeString:

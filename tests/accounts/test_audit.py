@@ -5,7 +5,10 @@ from datetime import time, timedelta
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core.exceptions import ValidationError
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from rest_framework.test import APIClient
 
@@ -17,8 +20,8 @@ from dnc import services as dnc
 from groups import services as groups
 from leads import services as leads
 from leads import uploads
-from telephony import configuration
-from telephony.models import DialerPort
+from telephony import configuration, result_table
+from telephony.models import DialerPort, ResultRule
 from tests import factories as make
 from tests.web.web_world import signed_in
 
@@ -27,12 +30,12 @@ pytestmark = pytest.mark.django_db
 
 def story() -> list[tuple[str, str, str]]:
     """(who, action, kind) of all records, oldest first."""
-    return list(Change.objects.order_by("id").values_list("actor_name", "action", "kind"))
+    return list(Change.objects.order_by("at").values_list("actor_name", "action", "kind"))
 
 
 def newest() -> dict[str, list[str]]:
     """Old and new value by field, of the newest record."""
-    return {name: values for name, *values in Change.objects.latest("id").fields}
+    return {name: values for name, *values in Change.objects.latest("at").fields}
 
 
 @pytest.fixture
@@ -137,6 +140,72 @@ def test_the_api_leaves_the_same_record(world: tuple[User, Any]) -> None:
     address = f"/api/v1/campaigns/{campaign.pk}/"
     assert client.patch(address, {"retry_delay": 5}, format="json").status_code == 200
     assert (story(), newest()) == ([("ana", "CHANGED", "campaigns.campaign")], {"retry_delay": ["60", "5"]})
+    record = Change.objects.get()
+    assert (record.door, record.address) == ("API", "127.0.0.1")
+    signed_in(ana).post(f"/campaigns/campaign/{campaign.pk}/delete/", {"post": "yes"})
+    record = Change.objects.latest("at")
+    assert (record.action, record.door, record.address) == ("DELETED", "PAGES", "127.0.0.1")
+
+
+def test_every_history_is_part_of_the_record_and_has_no_secret() -> None:
+    tables = [
+        model.history.model
+        for model in apps.get_models()
+        if hasattr(model._meta, "simple_history_manager_attribute")
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_get_viewdef('accounts_change')")
+        view = cursor.fetchone()[0]
+    for table in tables:
+        assert f"FROM {table._meta.db_table}" in view, table
+        names = {field.name for field in table._meta.get_fields()}
+        assert not [
+            name
+            for name in names
+            if any(word in name for word in ("password", "token", "secret", "settings"))
+        ]
+
+
+def test_restoring_the_result_table_records_each_rule_that_changes() -> None:
+    make.installed_result_rules()
+    busy = ResultRule.objects.get(sip_code=486, q850_cause=0)
+    configuration.save(None, busy, result="REFUSED")
+    extra = configuration.save(None, ResultRule(), sip_code=699, q850_cause=0, result="BUSY")
+    gone = ResultRule.objects.get(sip_code=480, q850_cause=0)
+    configuration.delete(None, gone)
+    before = len(story())
+    result_table.restore_defaults(make.make_user(Role.MASTER, [], username="max"))
+    assert sorted(story()[before:]) == [
+        ("max", act, "telephony.resultrule") for act in ("CHANGED", "CREATED", "DELETED")
+    ]
+    assert not ResultRule.objects.filter(pk=extra.pk).exists()
+    assert ResultRule.objects.get(pk=busy.pk).result == "BUSY"
+
+
+def test_deleting_a_campaign_costs_the_same_whatever_its_leads_and_records_one_change() -> None:
+    def delete(leads: int) -> int:
+        campaign = make.make_campaign(started=False)
+        for lead in make.make_leads(campaign, leads):
+            make.make_attempt(lead, state="ENDED", result="BUSY", ended_at=timezone.now())
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
+            campaigns.delete_campaign(None, campaign)
+        return len(queries)
+
+    assert delete(1) == delete(7)
+    assert [action for _who, action, _kind in story()] == ["DELETED", "DELETED"]
+
+
+def test_the_history_of_one_object_is_for_masters() -> None:
+    group = make.make_group()
+    groups.update_group(None, group, name="Renamed", description="", enabled=True)
+    groups.create_group(None, name="Another group")
+    master, manager = make.make_user(Role.MASTER, []), make.make_user(Role.MANAGER, [group])
+    page = signed_in(master).get(f"/groups/dialergroup/{group.pk}/history/", follow=True).content.decode()
+    assert "Renamed" in page
+    assert "Another group" not in page
+    assert signed_in(manager).get(f"/groups/dialergroup/{group.pk}/history/").status_code == 403
 
 
 def test_the_record_outlives_who_made_it(world: tuple[User, Any]) -> None:
@@ -155,7 +224,7 @@ def test_masters_alone_read_the_record_and_nobody_changes_it(world: tuple[User, 
     for words in ("ana", "operator", "A &lt;b&gt;bold&lt;/b&gt; word", campaign.name):
         assert words in page, words
     assert client.get("/accounts/change/?kind=campaigns.campaign").status_code == 200
-    record = Change.objects.latest("id")
+    record = Change.objects.latest("at")
     assert client.get(f"/accounts/change/{record.pk}/change/").status_code == 200
     assert client.post(f"/accounts/change/{record.pk}/change/", {"actor_name": "x"}).status_code == 403
     assert client.post(f"/accounts/change/{record.pk}/delete/", {"post": "yes"}).status_code == 403
