@@ -223,6 +223,10 @@ class ScopedModelAdmin(ModelAdmin):  # type: ignore[misc]
         query = urlencode({"kind": row._meta.label_lower, "object_id": row.pk})
         return HttpResponseRedirect(f"{reverse('admin:accounts_change_changelist')}?{query}")
 
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
+        context["show_history"] = scope.may(request.user, Action.VIEW, Change)
+        return super().render_change_form(request, context, *args, **kwargs)
+
     def log_addition(self, *args: Any) -> None:
         """Django's own log: the record of changes says more."""
 

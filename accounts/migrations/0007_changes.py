@@ -38,7 +38,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0006_history'),
-        ('campaigns', '0003_history'),
+        ('campaigns', '0004_history'),
         ('dnc', '0003_history'),
         ('groups', '0004_history'),
         ('leads', '0005_history'),

@@ -148,10 +148,9 @@ def test_the_api_leaves_the_same_record(world: tuple[User, Any]) -> None:
 
 
 def test_every_history_is_part_of_the_record_and_has_no_secret() -> None:
+    models: list[Any] = list(apps.get_models())
     tables = [
-        model.history.model
-        for model in apps.get_models()
-        if hasattr(model._meta, "simple_history_manager_attribute")
+        model.history.model for model in models if hasattr(model._meta, "simple_history_manager_attribute")
     ]
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_get_viewdef('accounts_change')")
@@ -168,10 +167,10 @@ def test_every_history_is_part_of_the_record_and_has_no_secret() -> None:
 
 def test_restoring_the_result_table_records_each_rule_that_changes() -> None:
     make.installed_result_rules()
-    busy = ResultRule.objects.get(sip_code=486, q850_cause=0)
+    busy = ResultRule.objects.get(sip_code=486, q850_cause=None)
     configuration.save(None, busy, result="REFUSED")
-    extra = configuration.save(None, ResultRule(), sip_code=699, q850_cause=0, result="BUSY")
-    gone = ResultRule.objects.get(sip_code=480, q850_cause=0)
+    extra = configuration.save(None, ResultRule(), sip_code=699, q850_cause=None, result="BUSY")
+    gone = ResultRule.objects.get(sip_code=480, q850_cause=None)
     configuration.delete(None, gone)
     before = len(story())
     result_table.restore_defaults(make.make_user(Role.MASTER, [], username="max"))
