@@ -41,7 +41,7 @@ class Migration(migrations.Migration):
         ('campaigns', '0004_history'),
         ('dnc', '0003_history'),
         ('groups', '0004_history'),
-        ('leads', '0005_history'),
+        ('leads', '0006_history'),
         ('telephony', '0004_history'),
     ]
 

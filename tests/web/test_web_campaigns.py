@@ -56,6 +56,7 @@ def form(user: User, queue_row: Queue, /, **fields: Any) -> dict[str, Any]:
         "pilot_number": "8000",
         "max_attempts": "5",
         "retry_delay": "60",
+        "weight": "1",
         "ring_timeout": "30",
         "default_country": "BR",
         "amd_enabled": "on",

@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('campaigns', '0004_history'),
-        ('leads', '0004_uploads_in_background'),
+        ('leads', '0005_leads_in_call'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
