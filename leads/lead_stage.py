@@ -19,30 +19,42 @@ from leads.phone_numbers import InvalidNumberError, normalise
 
 _TABLES = """
 CREATE TEMPORARY TABLE lead_stage (
-    line integer NOT NULL, name text NOT NULL, phone_number text NOT NULL, description text NOT NULL
+    line integer NOT NULL, name text NOT NULL, phone_number text COLLATE "C" NOT NULL, description text NOT NULL
 ) ON COMMIT DROP;
+CREATE TEMPORARY TABLE lead_passed (line integer NOT NULL, first integer) ON COMMIT DROP;
 CREATE TEMPORARY TABLE lead_refused (line integer NOT NULL, row text NOT NULL) ON COMMIT DROP
+"""
+# What the INSERT passes over: numbers of an earlier line (`first`), and those that the campaign has already (null).
+_REPEATED = """
+INSERT INTO lead_passed
+SELECT s.line, f.first
+  FROM (SELECT phone_number, min(line) AS first FROM lead_stage GROUP BY phone_number HAVING count(*) > 1) AS f
+  JOIN lead_stage AS s USING (phone_number)
+ WHERE s.line > f.first
+"""
+_KNOWN = """
+WITH known AS MATERIALIZED (
+    SELECT s.line FROM lead_stage AS s
+      JOIN leads_lead AS l ON l.campaign_id = %(campaign)s AND l.phone_number = s.phone_number
+), repeated AS (
+    DELETE FROM lead_passed AS p USING known WHERE p.line = known.line
+)
+INSERT INTO lead_passed SELECT line, NULL FROM known
 """
 # Without ON CONFLICT, whose look into the index before each row costs a third: the campaign's lock keeps others out.
 _INSERT = """
 INSERT INTO leads_lead (campaign_id, name, description, phone_number, attempts, status, pool, next_attempt_at)
 SELECT %(campaign)s, name, description, phone_number, 0, 'NOT_CALLED', 'WAITING', now()
-FROM lead_stage AS s
-WHERE line IN (SELECT min(line) FROM lead_stage GROUP BY phone_number)
-  AND NOT EXISTS (SELECT FROM leads_lead l WHERE l.campaign_id = %(campaign)s AND l.phone_number = s.phone_number)
-ORDER BY line
+  FROM lead_stage AS s
+ WHERE NOT EXISTS (SELECT FROM lead_passed AS p WHERE p.line = s.line)
+ ORDER BY line
 """
-# What the INSERT passed over: in the campaign already (an id from before), or in an earlier line.
-_DUPLICATES = """
+_REFUSE = """
 INSERT INTO lead_refused
 SELECT line, line || ',"' || replace(
-    CASE WHEN known THEN %(known)s ELSE replace(%(again)s, '#', first::text) END, '"', '""'
-) || '","' || replace(name, '"', '""') || '",' || phone_number || E'\r\n'
-FROM (
-    SELECT s.*, min(s.line) OVER (PARTITION BY s.phone_number) AS first, l.id <= %(before)s AS known
-    FROM lead_stage s JOIN leads_lead l ON l.campaign_id = %(campaign)s AND l.phone_number = s.phone_number
-) AS each
-WHERE known OR line > first
+    CASE WHEN first IS NULL THEN %(known)s ELSE replace(%(again)s, '#', first::text) END, '"', '""'
+) || '","' || replace(name, '"', '""') || '",' || phone_number || E'\\r\\n'
+  FROM lead_passed JOIN lead_stage USING (line)
 """
 _BLOCK = 2000
 """Rows in one write to COPY."""
@@ -80,19 +92,20 @@ def fill(found: LeadFile, country: str) -> Iterator[Counts]:
 def insert(campaign_id: int, counts: Counts) -> None:
     """The staged rows become leads of the campaign; the caller holds the campaign's lock."""
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL work_mem = '64MB'")
+        cursor.execute("SET LOCAL work_mem = '128MB'")
         cursor.execute("ANALYZE lead_stage")
-        cursor.execute("SELECT coalesce(max(id), 0) FROM leads_lead")
-        before = cursor.fetchone()[0]
+        cursor.execute(_REPEATED)
+        cursor.execute(_KNOWN, {"campaign": campaign_id})
+        cursor.execute("ANALYZE lead_passed")
         cursor.execute(_INSERT, {"campaign": campaign_id})
         counts.added = cursor.rowcount
-        if counts.added + counts.invalid < counts.read:
+        counts.duplicate = counts.read - counts.invalid - counts.added
+        if counts.duplicate:
             words = {
                 "known": _("the campaign has this number"),
                 "again": _("the number stands in line %(line)s too") % {"line": "#"},
             }
-            cursor.execute(_DUPLICATES, {"campaign": campaign_id, "before": before, **words})
-            counts.duplicate = cursor.rowcount
+            cursor.execute(_REFUSE, words)
 
 
 def keep_refused(upload_id: int) -> None:
@@ -105,7 +118,7 @@ def keep_refused(upload_id: int) -> None:
             "  (SELECT %s || string_agg(row, '' ORDER BY line) FROM lead_refused), '') WHERE id = %s",
             [header.getvalue(), upload_id],
         )
-        cursor.execute("DROP TABLE lead_stage, lead_refused")
+        cursor.execute("DROP TABLE lead_stage, lead_passed, lead_refused")
 
 
 def _copy_lines(

@@ -20,7 +20,9 @@ _NEVER = re.compile(r"(?!)")
 class NumberRules:
     """The rules of one country (ISO code)."""
 
-    __slots__ = ("_code", "_is_main", "_national", "_out", "_prefix", "_rewritten")
+    __slots__ = (
+        "_code", "_is_main", "_national", "_out", "_plainly_international", "_plainly_national", "_prefix", "_rewritten",
+    )  # fmt: skip
 
     def __init__(self, country: str) -> None:
         metadata = PhoneMetadata.metadata_for_region(country)
@@ -33,13 +35,29 @@ class NumberRules:
         self._prefix = re.compile(prefix) if prefix else _NEVER
         self._rewritten = bool(metadata and metadata.national_prefix_transform_rule)
         self._out = re.compile(out) if out else _NEVER
+        self._plainly_national, self._plainly_international = self._plain_patterns()
+
+    def _plain_patterns(self) -> tuple[re.Pattern[str], re.Pattern[str]]:
+        """Of numbers without any prefix, and with the country code alone: the rules below in one look."""
+        national, code = self._national.pattern, self._code
+        bare = rf"(?!{self._out.pattern})(?!(?:{self._prefix.pattern})(?<=[0-9]))"
+        coded = rf"{bare}(?!(?:{national})\Z){code}(?!{self._prefix.pattern})(?:{national})"
+        if not self._is_main or self._prefix.match(""):
+            coded = _NEVER.pattern
+        return re.compile(rf"{bare}(?!{code})(?:{national})"), re.compile(coded)
 
     def international(self, digits: str) -> str | None:
         """E.164 digits of a number in this country, or None when these rules can't tell.
 
         `digits` are ASCII digits, as dialed inside the country or with its country code.
         """
-        if self._out.match(digits) or len(digits) > _LONGEST:
+        if len(digits) > _LONGEST:
+            return None
+        if self._plainly_national.fullmatch(digits):
+            return self._code + digits
+        if self._plainly_international.fullmatch(digits):
+            return digits
+        if self._out.match(digits):
             return None
         whole = self._national.fullmatch(digits)
         has_code = digits.startswith(self._code)

@@ -23,7 +23,7 @@ def normalise(text: str, default_country: str = "") -> str:
 
     Raises InvalidNumberError.
     """
-    digits = text.translate(_PLAIN)
+    digits = text if text.isdigit() else text.translate(_PLAIN)
     if default_country:
         if digits.isdigit() and digits.isascii():
             digits = rules_of(default_country).international(digits) or _from_national(

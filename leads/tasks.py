@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from leads import evidence, uploads
+from leads import counts, evidence, uploads
 
 
 @shared_task(name="leads.forget_evidence")
@@ -14,3 +14,8 @@ def forget_evidence() -> None:
 @shared_task(name="leads.import_uploads")
 def import_uploads() -> None:
     uploads.run_waiting()
+
+
+@shared_task(name="leads.fold_counts")
+def fold_counts() -> None:
+    counts.fold()

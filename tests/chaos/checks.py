@@ -6,9 +6,9 @@ Each check returns sentences; none means that it holds.
 from collections import Counter, defaultdict
 from typing import Any
 
-from django.db.models import F, Q
+from django.db.models import Count, F, Q, Sum
 
-from leads.models import CallAttempt, Lead
+from leads.models import CallAttempt, Lead, LeadCount
 from telephony.models import DialerPort
 from tests.chaos.world import World
 
@@ -117,6 +117,14 @@ def pool() -> list[str]:
     wrong = [f"{lead.phone_number} is CLAIMED and has no open attempt" for lead in lost]
     free = Lead.objects.filter(has_open).exclude(pool=Lead.Pool.CLAIMED).distinct()
     return wrong + [f"{lead.phone_number} has an open attempt and is {lead.pool}" for lead in free]
+
+
+def kept_counts() -> list[str]:
+    """What the pages show is what a full count finds."""
+    full = Lead.objects.values_list("campaign", "status", "pool").annotate(Count("id"), Sum("attempts"))
+    kept = LeadCount.objects.values_list("campaign", "status", "pool").annotate(Sum("leads"), Sum("calls"))
+    wrong = set(full.order_by()) ^ {row for row in kept.order_by() if row[3:] != (0, 0)}
+    return [f"kept count or full count: {row}" for row in sorted(wrong)]
 
 
 def stops(calls: list[Call], stopped: list[tuple[float, float]]) -> list[str]:

@@ -96,7 +96,12 @@ class Run:
         calls = self._world.calls()  # before the rows: each has its row by now
         wrong = ask(
             lambda: _in_one_snapshot(
-                lambda: checks.rows_and_calls(calls, self._world.killed) + checks.counts() + checks.pool()
+                lambda: (
+                    checks.rows_and_calls(calls, self._world.killed)
+                    + checks.counts()
+                    + checks.pool()
+                    + checks.kept_counts()
+                )
             )
         )
         wrong += checks.stops(calls, self._stopped)
