@@ -1,6 +1,6 @@
 """Kept counts of leads: what lists and summaries show is added up from some dozens of rows, however many leads.
 
-Triggers write them (migration 0006): no door to the leads goes past them, be it COPY, recovery or psql.
+Triggers write them (migration 0007): no door to the leads goes past them, be it COPY, recovery or psql.
 """
 
 from django.db import connection

@@ -49,7 +49,7 @@ class Lead(models.Model):
         related_name="leads",
         verbose_name=_("campaign"),
         db_index=False,  # indexes below begin with it
-        db_constraint=False,  # migration 0006 holds it by the statement: row by row it took half of an import
+        db_constraint=False,  # migration 0007 holds it by the statement: row by row it took half of an import
     )
     name = models.CharField(_("name"), max_length=200)
     description = models.CharField(_("description"), max_length=500, blank=True)
@@ -104,7 +104,7 @@ class Lead(models.Model):
 class LeadCount(models.Model):
     """How many leads a campaign has by status and pool, and how often they were dialed: the sum of its rows.
 
-    Triggers on the leads add a row for each statement that changes one (migration 0006), in its transaction;
+    Triggers on the leads add a row for each statement that changes one (migration 0007), in its transaction;
     `leads.counts.fold` makes one of many. So the sums are exact whatever changed the leads, and no two calls
     wait for each other's counter.
     """

@@ -85,7 +85,7 @@ DROP FUNCTION leads_campaign_removed(), leads_emptied(), leads_changed(), leads_
 
 
 class Migration(migrations.Migration):
-    dependencies = [("campaigns", "0001_initial"), ("leads", "0005_leads_in_call")]
+    dependencies = [("campaigns", "0001_initial"), ("leads", "0006_history")]
 
     operations = [
         migrations.RemoveIndex(model_name="lead", name="lead_campaign_status"),
