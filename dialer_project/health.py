@@ -10,7 +10,6 @@ import redis
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, JsonResponse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
@@ -18,6 +17,7 @@ from django.views.decorators.http import require_safe
 
 from dialing import ports
 from dialing.engine.leader import LOCK
+from dialing.leases import database_time
 from telephony.models import DialerPort
 
 
@@ -105,7 +105,7 @@ def _engine() -> Check:
 
 def _ports() -> Check:
     enabled = DialerPort.objects.filter(enabled=True).count()
-    registered = ports.registered(timezone.now()).count()
+    registered = ports.registered(database_time()).count()
     if not enabled:
         return Check("ports", False, _("No dialer port is enabled."))
     words = _("%(registered)d of %(enabled)d enabled ports are registered.")

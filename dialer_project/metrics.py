@@ -12,7 +12,6 @@ from datetime import datetime
 from django.conf import settings
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from prometheus_client import CollectorRegistry, generate_latest
@@ -22,6 +21,7 @@ from prometheus_client.registry import Collector
 
 from dialing import ports, reconcile, reports, tallies
 from dialing.attempt import OPEN
+from dialing.leases import database_time
 from dialing.models import ProcessReport, Repair, Tally
 from leads.models import CallAttempt, LeadStatus
 from telephony.models import DialerPort
@@ -33,7 +33,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     if settings.METRICS_TOKEN and not _has_token(request):
         return HttpResponse("Send the token of METRICS_TOKEN as a bearer token.\n", "text/plain", 401)
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Dialer(timezone.now()))
+    registry.register(_Dialer(database_time()))
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 

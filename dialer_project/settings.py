@@ -216,6 +216,9 @@ CELERY_TASK_ROUTES = {"dialing.run_attempt": {"queue": "calls"}}
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "socket_timeout": 5,  # a broker that stands still is as good as away: nothing waits for it for ever
+    "socket_connect_timeout": 3,
+    "health_check_interval": 10,
     "visibility_timeout": 4 * 3600,  # above the longest call
     "unacked_restore_interval": 1,
     "unacked_restore_throttle": 1,

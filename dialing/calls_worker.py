@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import InterfaceError, OperationalError
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from campaigns.models import Campaign
 from dialing import attempt as attempts
@@ -191,7 +191,7 @@ class CallsWorker:
             try:
                 self._reconciler.look(time.monotonic(), active, self._ended)
                 await asyncio.wrap_future(
-                    self.records.submit(reports.write, "calls", self.name, self.numbers(), timezone.now())
+                    self.records.submit(reports.write, "calls", self.name, self.numbers())
                 )
             except (OperationalError, InterfaceError):
                 continue  # the renewal complains
@@ -281,5 +281,5 @@ def _renew(attempt_ids: list[int]) -> set[int]:
     if not attempt_ids:
         return set()
     mine = CallAttempt.objects.filter(pk__in=attempt_ids, ended_at=None)
-    mine.update(lease_until=timezone.now() + LEASE)
+    mine.update(lease_until=Now() + LEASE)
     return set(attempt_ids) - set(mine.values_list("pk", flat=True))

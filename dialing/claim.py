@@ -42,7 +42,7 @@ INSERT INTO leads_callattempt (
     lead_id, campaign_id, group_id, queue_id, campaign_name, lead_name, phone_number,
     number, state, result, reason, ended_by, call_id, amd_verdict, amd_cause, worker, claimed_at, lease_until, prompted_at)
 SELECT taken.id, open.id, open.group_id, open.queue_id, open.name, taken.name, taken.phone_number,
-       taken.attempts + 1, 'CLAIMED', '', '', '', '', '', '', '', %(now)s, %(lease)s, %(prompted)s
+       taken.attempts + 1, 'CLAIMED', '', '', '', '', '', '', '', %(now)s, clock_timestamp() + make_interval(secs => %(lease)s), %(prompted)s
   FROM taken CROSS JOIN open
 ON CONFLICT (lead_id) WHERE ended_at IS NULL DO NOTHING
 RETURNING id
@@ -66,12 +66,12 @@ def claim_leads(
 
 def parameters(
     campaign_id: int, limit: int, now: datetime, prompted_at: datetime | None = None
-) -> dict[str, int | datetime | None]:
+) -> dict[str, int | datetime | float | None]:
     """Of the CLAIM statement; the plan's test explains it with the same."""
     return {
         "campaign": campaign_id,
         "limit": limit,
         "now": now,
-        "lease": now + CLAIM_LEASE,
+        "lease": CLAIM_LEASE.total_seconds(),
         "prompted": prompted_at,
     }

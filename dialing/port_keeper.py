@@ -5,11 +5,10 @@ import logging
 from dataclasses import dataclass, field
 
 from django.db import InterfaceError, OperationalError
-from django.utils import timezone
 
 from dialing import ports
 from dialing.free_ports import FreePorts
-from dialing.leases import RENEW_PORTS_EVERY
+from dialing.leases import RENEW_PORTS_EVERY, database_time
 from dialing.ports import LeasedPort
 from dialing.records import Records, one_line
 from telephony.sip.account import SipAccount
@@ -73,9 +72,7 @@ class PortKeeper:
         while True:
             self._look.clear()
             try:
-                leased = await asyncio.wrap_future(
-                    self._records.submit(ports.keep_ports, self._worker, self._capacity, timezone.now())
-                )
+                leased = await asyncio.wrap_future(self._records.submit(self._keep_ports))
                 away = False
                 await self._hold({port.id: port for port in leased})
             except (OperationalError, InterfaceError) as error:
@@ -87,6 +84,9 @@ class PortKeeper:
                     await self._look.wait()
             except TimeoutError:
                 pass
+
+    def _keep_ports(self) -> list[LeasedPort]:
+        return ports.keep_ports(self._worker, self._capacity, database_time())
 
     async def _hold(self, leased: dict[int, LeasedPort]) -> None:
         for port_id, held in list(self._held.items()):

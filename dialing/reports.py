@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from dialing import tallies
+from dialing.leases import database_time
 from dialing.models import ProcessReport
 
 EVERY = 5.0
@@ -24,11 +25,11 @@ def process_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def write(kind: str, name: str, numbers: Numbers, now: datetime) -> None:
+def write(kind: str, name: str, numbers: Numbers) -> None:
     """Keeps the process's latest numbers, and adds its counts to the kept counters."""
     ProcessReport.objects.update_or_create(
         name=f"{kind} {name}",
-        defaults={"kind": kind, "reported_at": now, "numbers": {**numbers, **_of_this_process()}},
+        defaults={"kind": kind, "reported_at": database_time(), "numbers": {**numbers, **_of_this_process()}},
     )
     tallies.flush()
 

@@ -16,7 +16,7 @@ from django.db import connection
 START = """
 WITH moved AS (
     UPDATE leads_callattempt a
-       SET state = 'DIALING', started_at = %(now)s, worker = %(worker)s, port_id = %(port)s, lease_until = %(lease)s
+       SET state = 'DIALING', started_at = %(now)s, worker = %(worker)s, port_id = %(port)s, lease_until = clock_timestamp() + make_interval(secs => %(lease)s)
       FROM campaigns_campaign c, leads_lead l
      WHERE a.id = %(attempt)s
        AND a.state = 'CLAIMED'
@@ -79,12 +79,12 @@ def to_dialing(
 
     `asked`: the external do-not-call service that has just said yes to the number.
     """
-    parameters: dict[str, int | str | datetime | None] = {
+    parameters: dict[str, int | str | datetime | float | None] = {
         "attempt": attempt,
         "worker": worker,
         "port": port,
         "now": now,
-        "lease": now + lease,
+        "lease": lease.total_seconds(),
         "asked": asked,
     }
     with connection.cursor() as cursor:

@@ -1,9 +1,9 @@
 """Celery tasks of the engine. A message carries an id and nothing else (I7); none is ever retried by Celery."""
 
 from celery import shared_task
-from django.utils import timezone
 
 from dialing import reconcile, recovery, reports, tallies, worker
+from dialing.leases import database_time
 
 
 @shared_task(name="dialing.run_attempt", max_retries=0)
@@ -14,7 +14,7 @@ def run_attempt(attempt_id: int) -> None:
 
 @shared_task(name="dialing.recover_attempts", max_retries=0)
 def recover_attempts() -> None:
-    now = timezone.now()
+    now = database_time()
     recovery.recover_attempts(now)
     recovery.free_ports(now)
     reconcile.reconcile()

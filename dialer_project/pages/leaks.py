@@ -6,7 +6,6 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -14,6 +13,7 @@ from django.views.decorators.http import require_safe
 from accounts.models import Role
 from dialer_project.metrics import leak_counters
 from dialing import reports, tallies
+from dialing.leases import database_time
 from dialing.models import ProcessReport, Repair, Tally
 
 LEAKS = {
@@ -42,7 +42,7 @@ KINDS = {"engine": _("Engine"), "calls": _("Calls worker")}
 def leaks_page(request: HttpRequest) -> HttpResponse:
     if getattr(request.user, "role", None) != Role.MASTER:
         raise PermissionDenied
-    now = timezone.now()
+    now = database_time()
     counters = leak_counters(now)
     made = {tally.label: tally for tally in Tally.objects.filter(name=tallies.REPAIRS)}
     context = {

@@ -9,6 +9,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from campaigns.models import Campaign, Schedule
 from dialing import ports
+from dialing.leases import database_time
 from dialing.pacing import SETTLE, Demand
 from leads.models import CallAttempt, LeadStatus
 from telephony.models import ContactCenter
@@ -48,7 +49,7 @@ def read_book(now: datetime) -> Book:
     return Book(
         centers=frozenset(_center(row) for row in ContactCenter.objects.filter(enabled=True)),
         demands=demands(now),
-        ports=ports.registered(now).count(),
+        ports=ports.registered(database_time()).count(),
         attempts=_attempts(now),
     )
 

@@ -193,7 +193,7 @@ class Engine:
                 "queues": len(self._queues),
                 "connected": len(self._connected),
             }
-            await self._quietly(reports.write, "engine", reports.process_name(), numbers, timezone.now())
+            await self._quietly(reports.write, "engine", reports.process_name(), numbers)
 
     def _connected_queues(self) -> list[int]:
         """Those that the last snapshot of a connected contact centre has."""

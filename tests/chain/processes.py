@@ -17,6 +17,19 @@ COMMANDS: Mapping[str, list[str]] = {
     "calls": ["-m", "celery", "-A", "dialer_project", "worker", "-Q", "calls", "-P", "threads", "-c", "64"],
     "jobs": ["-m", "celery", "-A", "dialer_project", "worker", "-Q", "jobs", "-P", "threads", "-c", "2"],
 }
+WEB = [
+    "-m",
+    "granian",
+    "--interface",
+    "wsgi",
+    "--host",
+    "127.0.0.1",
+    "--workers",
+    "1",
+    "--blocking-threads",
+    "2",
+]
+"""A web process; its port comes from WEB_PORT of its environment."""
 _QUIET = ["--without-gossip", "--without-mingle", "-l", "INFO"]
 
 
@@ -28,12 +41,16 @@ class Processes:
         self._environment = environment
         self._running: dict[str, Popen[bytes]] = {}
 
-    def start(self, name: str) -> None:
+    def start(self, name: str, **extra: str) -> None:
+        """`extra`: more of its environment."""
         kind = name.partition("-")[0]
-        command = [sys.executable, *COMMANDS[kind]]
+        environment = {**self._environment, **extra}
+        command = [sys.executable, *COMMANDS.get(kind, WEB)]
+        if kind == "web":
+            command += ["--port", environment["WEB_PORT"], "dialer_project.wsgi:application"]
         if "worker" in command:
             command += [*_QUIET, "-n", f"{name}@%h"]
-        self._running[name] = spawn(command, log=self.log(name), cwd=PROJECT, environ=self._environment)
+        self._running[name] = spawn(command, log=self.log(name), cwd=PROJECT, environ=environment)
 
     def pid(self, name: str) -> int:
         return self._running[name].pid

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.chaos.disk import enter_own_mounts
 from tests.chaos.world import open_world
 
 
@@ -24,6 +25,7 @@ def main() -> int:
     parser.add_argument("--leads", type=int, default=30, help="so many are due at any moment")
     parser.add_argument("--only", default="", help="kinds of faults, separated by commas")
     options = parser.parse_args()
+    enter_own_mounts([sys.executable, "-m", "tests.chaos", *sys.argv[1:]])
     report = options.report or Path("/dev/stdout")
     with open_world() as world:
         from tests.chaos.faults import FAULTS

@@ -23,7 +23,7 @@ def make(world: World) -> Campaign:
     """Ports, a contact centre with a queue, and a campaign that is not started."""
     assert world.pbx is not None
     for user, password in PBX["users"].items():
-        make_port(extension=user, password=password, registrar_port=world.pbx.sip_port)
+        make_port(extension=user, password=password, registrar_port=world.sip_wire.port)
     center = make_contact_center(settings={"host": world.pbx.host, "port": world.pbx.events_port})
     campaign = make_campaign(
         group=make_group(name="chaos"),

@@ -15,15 +15,22 @@ from tests.chaos.world import World
 SKEW_MS = 50
 """A record's moment is taken some milliseconds beside the packet's."""
 STOP_MS = 1000
+AFTERMATH_S = 35.0
+"""A request that was lost is repeated for 32 s (RFC 3261, timers B and F)."""
 
 
 Call = dict[str, Any]
 """A line of the PBX's log (`telephony/demo_pbx/call_log.py`)."""
 
 
-def rows_and_calls(calls: list[Call], killed: set[str]) -> list[str]:
+Spans = list[tuple[float, float]]
+"""Epochs in seconds, from and to."""
+
+
+def rows_and_calls(calls: list[Call], killed: set[str], disturbed: Spans) -> list[str]:
     """I2: every INVITE has a row of its own that was committed before, no row has two; one call at a time for each
-    port and each customer. `killed`: workers that died; what they had at the PBX nobody could hang up."""
+    port and each customer. `killed`: workers that died; what they had at the PBX nobody could hang up. `disturbed`:
+    times whose clocks or packets were meddled with: a call of them has its row all the same, moments are not compared."""
     wrong: list[str] = []
     by_id = Counter(call["call_id"] for call in calls)
     wrong += [
@@ -35,15 +42,30 @@ def rows_and_calls(calls: list[Call], killed: set[str]) -> list[str]:
     pairs: list[tuple[Call, CallAttempt]] = []
     for number in {call["number"] for call in calls}:
         made = [call for call in calls if call["number"] == number]
-        found, missing = _match(rows[number], made)
+        found, missing = _match(rows[number], made, disturbed)
         pairs += found
         wrong += missing
     for field in ("user", "number"):
-        wrong += _overlaps(field, [pair for pair in pairs if not _is_orphan(pair[1], killed)], calls)
+        sound = [
+            pair
+            for pair in pairs
+            if not _is_orphan(pair[1], killed) and not _was_disturbed(pair[0], disturbed)
+        ]
+        wrong += _overlaps(field, sound, calls)
     return wrong
 
 
-def _match(rows: list[CallAttempt], calls: list[Call]) -> tuple[list[tuple[Call, CallAttempt]], list[str]]:
+def _was_disturbed(call: Call, disturbed: Spans) -> bool:
+    """Whether the call was up, a ring's length included, while clocks or packets were meddled with."""
+    return any(
+        call["invite_at"] < (to + AFTERMATH_S) * 1000 and call["ended_at"] > since * 1000
+        for since, to in disturbed
+    )
+
+
+def _match(
+    rows: list[CallAttempt], calls: list[Call], disturbed: Spans
+) -> tuple[list[tuple[Call, CallAttempt]], list[str]]:
     """Each call takes one row: the one that names it, else one without a name that was open at the INVITE."""
     pairs, wrong = [], []
     named = {row.call_id: row for row in rows if row.call_id}
@@ -51,14 +73,16 @@ def _match(rows: list[CallAttempt], calls: list[Call]) -> tuple[list[tuple[Call,
     for call in sorted(calls, key=lambda call: int(call["invite_at"])):
         row = named.pop(call["call_id"], None)
         if row is None:
-            row = next((row for row in nameless if _could_be(row, call)), None)
+            row = next(
+                (row for row in nameless if _was_disturbed(call, disturbed) or _could_be(row, call)), None
+            )
             if row is not None:
                 nameless.remove(row)
         if row is None:
             wrong.append(f"dialed without a row of its own: {call}; rows {[_told(r) for r in rows]}")
             continue
         pairs.append((call, row))
-        if not _could_be(row, call):
+        if not _was_disturbed(call, disturbed) and not _could_be(row, call):
             wrong.append(f"dialed outside its row's life: {call}; row {_told(row)}")
     return pairs, wrong
 

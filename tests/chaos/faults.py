@@ -19,6 +19,8 @@ from django.db import connection
 from dialing.engine.publisher import TASK
 from leads.models import CallAttempt
 from tests.chaos import campaign
+from tests.chaos.signals import family, runs, stopped
+from tests.chaos.wire import StreamRelay
 from tests.chaos.world import LEASE_SECONDS, World, ask
 
 Details = dict[str, Any]
@@ -29,7 +31,7 @@ def _kill(name: str) -> Fault:
     def kill(world: World, random: Random) -> Details:
         world.kill(name)
         time.sleep(random.uniform(0, 2))
-        world.processes.start(name)
+        world.start(name)
         return {}
 
     return kill
@@ -38,7 +40,7 @@ def _kill(name: str) -> Fault:
 def _terminate(name: str) -> Fault:
     def terminate(world: World, random: Random) -> Details:
         took = world.terminate(name)
-        world.processes.start(name)
+        world.start(name)
         return {"ended_in_s": round(took, 1)}
 
     return terminate
@@ -163,11 +165,11 @@ def _started_again(world: World, stopped: float) -> Details:
 
 def leader_change(world: World, random: Random) -> Details:
     """A second engine stands by, the leader dies, and comes back as the one that stands by."""
-    world.processes.start("engine-2")
+    world.start("engine-2")
     time.sleep(random.uniform(2, 4))
     world.kill("engine")
     time.sleep(random.uniform(2, 4))
-    world.processes.start("engine")
+    world.start("engine")
     time.sleep(random.uniform(0, 3))
     world.kill("engine-2")
     return {}
@@ -175,7 +177,7 @@ def leader_change(world: World, random: Random) -> Details:
 
 def paused_leader(world: World, random: Random) -> Details:
     """The leader stands still while another engine waits for its lock."""
-    world.processes.start("engine-2")
+    world.start("engine-2")
     time.sleep(2.5)
     os.kill(world.processes.pid("engine"), signal.SIGSTOP)
     time.sleep(random.uniform(1, 5))
@@ -195,17 +197,118 @@ def restart_pbx(world: World, random: Random) -> Details:
 
 def second_worker(world: World, random: Random) -> Details:
     """Another calls worker joins while the first one is killed."""
-    world.processes.start("calls-2")
+    world.start("calls-2")
     time.sleep(random.uniform(2, 5))
     world.kill("calls")
     time.sleep(random.uniform(0, 2))
-    world.processes.start("calls")
+    world.start("calls")
     time.sleep(random.uniform(1, 3))
     world.terminate("calls-2")
     return {}
 
 
+def kill_web(world: World, random: Random) -> Details:
+    """Granian's parent and its worker: the parent is told at once, the kernel ends the worker."""
+    return _kill("web")(world, random)
+
+
+def pause_postgres(world: World, random: Random) -> Details:
+    """Every process of the server stands still: connections stay, and nothing is answered."""
+    assert world.postgres.process is not None
+    seconds = random.uniform(1, LEASE_SECONDS + 2)
+    with stopped(family(world.postgres.process.pid)):
+        time.sleep(seconds)
+    return {"seconds": round(seconds, 1)}
+
+
+def silent_database(world: World, random: Random) -> Details:
+    """The network between the product and PostgreSQL swallows everything."""
+    return _silence(world.database_wire, random)
+
+
+def silent_broker(world: World, random: Random) -> Details:
+    """The same to the broker, longer than its clients wait."""
+    return _silence(world.broker_wire, random, longest=9)
+
+
+def _silence(wire: StreamRelay, random: Random, longest: float = LEASE_SECONDS + 2) -> Details:
+    seconds = random.uniform(1, longest)
+    wire.pause()
+    try:
+        time.sleep(seconds)
+    finally:
+        wire.resume()
+    return {"seconds": round(seconds, 1)}
+
+
+def lossy_sip(world: World, random: Random) -> Details:
+    """A tenth to a third of all SIP packets is lost, in both directions."""
+    return _sip_loss(world, random, random.uniform(0.1, 0.35), random.uniform(3, 6))
+
+
+def silent_sip(world: World, random: Random) -> Details:
+    """No SIP packet comes through for a while: everything is repeated."""
+    return _sip_loss(world, random, 1.0, random.uniform(1, 4))
+
+
+def _sip_loss(world: World, random: Random, loss: float, seconds: float) -> Details:
+    since, before = time.time(), world.sip_wire.lost
+    world.sip_wire.loss = loss
+    try:
+        time.sleep(seconds)
+    finally:
+        world.sip_wire.loss = 0.0
+        world.disturbed.append((since, time.time()))
+    return {"seconds": round(seconds, 1), "loss": round(loss, 2), "packets": world.sip_wire.lost - before}
+
+
+def _step_clock(name: str) -> Fault:
+    """The clock of one process jumps, forward or back, and later jumps back to what is right."""
+
+    def step(world: World, random: Random) -> Details:
+        if not world.clocks.can_step:
+            return {"skipped": "no C compiler to build the clock with"}
+        seconds = random.choice((-1, 1)) * random.uniform(2, 90)
+        since = time.time()
+        world.clocks.step(name, seconds)
+        try:
+            time.sleep(random.uniform(2, 5))
+        finally:
+            world.clocks.step(name, 0.0)
+            world.disturbed.append((since, time.time()))
+        return {"seconds": round(seconds, 1)}
+
+    return step
+
+
+def full_disk(world: World, random: Random) -> Details:
+    """Not a byte is left where PostgreSQL, Valkey and the logs write; then there is room again."""
+    if not world.disk.is_small:
+        return {"skipped": "needs root, for a small file system"}
+    seconds = random.uniform(1, 5)
+    with world.disk.full():
+        time.sleep(seconds)
+    ended = [type(server).__name__ for server in (world.postgres, world.valkey) if not runs(server)]
+    for server in (world.postgres, world.valkey):
+        if not runs(server):
+            world.restart_server(server)
+    return {"seconds": round(seconds, 1), "servers_ended": ended}
+
+
 FAULTS: dict[str, Fault] = {
+    "kill web": kill_web,
+    "terminate jobs": _terminate("jobs"),
+    "terminate beat": _terminate("beat"),
+    "terminate web": _terminate("web"),
+    "pause postgres": pause_postgres,
+    "silent database": silent_database,
+    "silent broker": silent_broker,
+    "lossy sip": lossy_sip,
+    "silent sip": silent_sip,
+    "step clock of calls": _step_clock("calls"),
+    "step clock of engine": _step_clock("engine"),
+    "step clock of jobs": _step_clock("jobs"),
+    "full disk": full_disk,
     "kill calls": _kill("calls"),
     "kill engine": _kill("engine"),
     "kill beat": _kill("beat"),

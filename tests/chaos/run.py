@@ -39,7 +39,7 @@ class Run:
         """Returns what was violated; empty is good."""
         began, done = time.monotonic(), 0
         for name in PROCESSES:
-            self._world.processes.start(name)
+            self._world.start(name)
         self._leads.keep_coming()
         campaign.wait_for_ports()
         campaign.start(self._world.campaign)
@@ -68,7 +68,7 @@ class Run:
             self._stopped.append(details.pop("stopped"))
         over, began = timezone.now(), time.monotonic()
         open_then = ask(lambda: list(CallAttempt.objects.filter(ended_at=None).values_list("pk", flat=True)))
-        recovered = self._until(lambda: _has_recovered(open_then, over), RECOVERY)
+        recovered = self._until(lambda: _has_recovered(open_then, over) and self._world.answers(), RECOVERY)
         seconds = round(time.monotonic() - began, 1)
         wrong = self._check()
         if not recovered:
@@ -97,7 +97,7 @@ class Run:
         wrong = ask(
             lambda: _in_one_snapshot(
                 lambda: (
-                    checks.rows_and_calls(calls, self._world.killed)
+                    checks.rows_and_calls(calls, self._world.killed, self._world.disturbed)
                     + checks.counts()
                     + checks.pool()
                     + checks.kept_counts()

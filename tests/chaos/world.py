@@ -12,7 +12,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from random import Random
 from typing import Any, TypeVar
+from urllib.parse import quote
+from urllib.request import urlopen
 
 from dialer_project.embedded import location
 from dialer_project.embedded.postgres import EmbeddedPostgres
@@ -20,13 +23,16 @@ from dialer_project.embedded.server import EmbeddedServer
 from dialer_project.embedded.valkey import EmbeddedValkey
 from telephony.demo_pbx.process import DemoPbxProcess, DemoPbxReady
 from tests.chain.processes import Processes
+from tests.chaos.clock import Clocks
+from tests.chaos.disk import SmallDisk
+from tests.chaos.wire import Wires
 
 T = TypeVar("T")
 
 AGENTS = 6
 PORTS = 10
 LEASE_SECONDS = 4
-PROCESSES = ("engine", "calls", "jobs", "beat")
+PROCESSES = ("engine", "calls", "jobs", "beat", "web")
 ALWAYS_THERE = 30.0
 """Seconds that the run's own questions to database or PBX may take, restarts included."""
 
@@ -62,16 +68,42 @@ PBX: dict[str, Any] = {
 class World:
     """One run: servers, PBX and processes, each of which can be killed and started again."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, disk: SmallDisk) -> None:
         self.folder = folder
+        self.disk = disk
         self.postgres = EmbeddedPostgres(folder / "var")
         self.valkey = EmbeddedValkey(folder / "var")
         self.pbx_process = DemoPbxProcess(folder / "pbx")
         self.pbx: DemoPbxReady | None = None
         self.killed: set[str] = set()
         """Names of the calls workers that were killed."""
-        self.processes = Processes(folder / "log", os.environ)
+        self.wires = Wires()
+        self.clocks = Clocks(folder)
+        self.web_port = _free_port()
+        self.processes = Processes(folder / "log", {**os.environ, **self._wire_servers()})
+        self.disturbed: list[tuple[float, float]] = []
+        """Epochs between which clocks were wrong or packets of calls were lost: neither the moments in the records nor
+        what the PBX believes of a call's end can be held against each other then."""
         self.campaign = 0
+
+    def _wire_servers(self) -> dict[str, str]:
+        """The product reaches its servers through relays; the run's own questions go straight to them."""
+        var, wired = self.folder / "var", self.folder / "wire"
+        wired.mkdir()
+        name = f".s.PGSQL.{location.postgres_port(var)}"
+        self.database_wire = self.wires.stream(wired / name, location.run_folder(var) / name)
+        self.broker_wire = self.wires.stream(wired / "valkey.sock", location.run_folder(var) / "valkey.sock")
+        self.sip_wire = self.wires.datagrams(self._pbx_address, Random(1))
+        run = str(location.run_folder(var))
+        return {
+            "DATABASE_URL": os.environ["DATABASE_URL"].replace(quote(run), quote(str(wired))),
+            "REDIS_URL": os.environ["REDIS_URL"].replace(quote(run), quote(str(wired))),
+            "WEB_PORT": str(self.web_port),
+        }
+
+    def _pbx_address(self) -> tuple[str, int]:
+        assert self.pbx is not None
+        return self.pbx.host, self.pbx.sip_port
 
     # --- the PBX ----------------------------------------------------------------------------------------
 
@@ -102,6 +134,18 @@ class World:
 
     # --- processes and servers --------------------------------------------------------------------------
 
+    def start(self, name: str) -> None:
+        """Each process has a clock of its own."""
+        self.processes.start(name, **self.clocks.environment(name))
+
+    def answers(self) -> bool:
+        """Whether the web process does."""
+        try:
+            with urlopen(f"http://127.0.0.1:{self.web_port}/healthz", timeout=1) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
     def kill(self, name: str) -> None:
         self.killed.add(f"{socket.gethostname()}:{self.processes.pid(name)}")
         self.processes.kill(name)
@@ -129,7 +173,10 @@ class World:
                 return
 
     def close(self) -> None:
+        self.database_wire.resume()
+        self.broker_wire.resume()
         self.processes.stop_all()
+        self.wires.close()
         self.pbx_process.stop()
         self.valkey.stop()
         self.postgres.stop()
@@ -141,6 +188,7 @@ def open_world() -> Iterator[World]:
     folder = Path(tempfile.mkdtemp(prefix="dialer-chaos-"))
     folder.chmod(0o755)  # as root, the servers run as another user
     var = folder / "var"
+    disk = SmallDisk(var)
     os.environ.update(
         DIALER_VAR=str(var),
         SECRET_KEY="only-for-chaos-" + "0123456789" * 4,
@@ -149,7 +197,7 @@ def open_world() -> Iterator[World]:
         LEASE_SECONDS=str(LEASE_SECONDS),
         DJANGO_SETTINGS_MODULE="dialer_project.settings",
     )
-    world = World(folder)
+    world = World(folder, disk)
     try:
         world.postgres.start()
         world.valkey.start()
@@ -162,7 +210,15 @@ def open_world() -> Iterator[World]:
         yield world
     finally:
         world.close()
+        disk.close()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def ask(question: Callable[[], T]) -> T:

@@ -38,7 +38,7 @@ def test_metrics_tell_calls_results_leaks_and_processes() -> None:
     make_lead(campaign, pool=Lead.Pool.CLAIMED)
     tallies.count(tallies.RESULTS, "BUSY")
     tallies.observe(tallies.PROMPTNESS, 42, tallies.PROMPTNESS_MS)
-    reports.write("calls", "host:1", {"dialogs": 7, "sockets_without_call": 2}, timezone.now())
+    reports.write("calls", "host:1", {"dialogs": 7, "sockets_without_call": 2})
     ProcessReport.objects.create(
         name="calls gone:2",
         kind="calls",
@@ -71,7 +71,7 @@ def test_metrics_ask_for_their_token(settings: Settings) -> None:
 def test_the_page_of_leaks_is_the_masters(django_assert_max_num_queries: object) -> None:
     make_lead(pool=Lead.Pool.CLAIMED)
     tallies.count_now(tallies.REPAIRS, Repair.LEAD_FREED, 12)
-    reports.write("calls", "host-a:1", {"dialogs": 5}, timezone.now())
+    reports.write("calls", "host-a:1", {"dialogs": 5})
     master = signed_in(make_user(Role.MASTER))
     with django_assert_max_num_queries(14):  # type: ignore[operator]
         page = master.get("/diagnostics/leaks/").content.decode()

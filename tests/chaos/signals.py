@@ -1,0 +1,36 @@
+"""Processes that stand still, and whether a server still runs."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from dialer_project.embedded.server import EmbeddedServer
+
+
+def family(pid: int) -> list[int]:
+    """The process and its children, the parent first."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *map(int, children)]
+
+
+@contextmanager
+def stopped(pids: list[int]) -> Iterator[None]:
+    """SIGSTOP to all of them, SIGCONT in the end."""
+    for pid in pids:
+        _signal(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            _signal(pid, signal.SIGCONT)
+
+
+def runs(server: EmbeddedServer) -> bool:
+    return server.process is not None and server.process.poll() is None
+
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):  # a backend may have ended meanwhile
+        os.kill(pid, number)
