@@ -7,7 +7,7 @@ call; it remembers the last nonce of each realm, so that later requests carry cr
 import hashlib
 import re
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sipmessage import Request, Response
 
@@ -36,11 +36,7 @@ class Challenge:
         scheme, _, text = value.strip().partition(" ")
         if scheme.lower() != "digest":
             raise ValueError("authentication scheme is not digest")
-        params: dict[str, str] = {}
-        position = 0
-        while match := _AUTH_PARAM.match(text, position):
-            params.setdefault(match.group(1).lower(), unquote_string(match.group(2)))
-            position = match.end()
+        params = _auth_params(text)
         algorithm = params.get("algorithm", "MD5")
         if algorithm.lower() not in _ALGORITHMS:
             raise ValueError("digest algorithm is not supported")
@@ -58,6 +54,16 @@ class Challenge:
             stale=params.get("stale", "").lower() == "true",
             proxy=proxy,
         )
+
+
+def _auth_params(text: str) -> dict[str, str]:
+    """`name=value, name="value"`, up to where it can't be read."""
+    params: dict[str, str] = {}
+    position = 0
+    while match := _AUTH_PARAM.match(text, position):
+        params.setdefault(match.group(1).lower(), unquote_string(match.group(2)))
+        position = match.end()
+    return params
 
 
 def challenges_of(response: Response) -> list[Challenge]:
@@ -137,6 +143,17 @@ class DigestSession:
             answered.add(realm)
             fresh = True
         return fresh
+
+    def take_next_nonce(self, response: Response) -> None:
+        """Authentication-Info of a 2xx may name the nonce of our next request (RFC 7616 section 3.5)."""
+        for name, proxy in (("Authentication-Info", False), ("Proxy-Authentication-Info", True)):
+            nonce = _auth_params(response.headers.get(name) or "").get("nextnonce")
+            realms = [realm for realm in self._answers if realm[0] is proxy]
+            if not nonce or len(realms) != 1:  # the header does not say which realm it means
+                continue
+            known = self._answers[realms[0]].challenge
+            if known.nonce != nonce:  # a repeated response names it again
+                self._answers[realms[0]] = _Answer(replace(known, nonce=nonce))
 
     def _credentials(self, answer: _Answer, request: Request) -> str:
         challenge = answer.challenge

@@ -58,6 +58,9 @@ class Exchange:
             self.transaction.settle_down(handler)
 
     def on_response(self, response: Envelope) -> None:
+        message = response.message
+        if self._digest is not None and isinstance(message, Response) and 200 <= message.code < 300:
+            self._digest.take_next_nonce(message)
         if not self._answer_challenge(response):
             self._handler.on_response(response)
 

@@ -98,6 +98,21 @@ def test_nonce_count_goes_up_and_both_proxies_are_answered() -> None:
         assert all(f"nc={count}" in value for value in values)
 
 
+def test_the_next_nonce_is_taken_once_and_counted_anew() -> None:
+    session = DigestSession("u", "p")
+    challenge, success = Response(401, "x"), Response(200, "OK")
+    challenge.headers.add("WWW-Authenticate", 'Digest realm="r", nonce="1", qop="auth"')
+    success.headers.add("Authentication-Info", 'qop=auth, nextnonce="a, b"')
+    assert session.learn(challenge, answered=set())
+    for expected in ('nonce="1"', 'nonce="a, b"', 'nonce="a, b"'):
+        request = Request("BYE", URI("sip", "h"))
+        session.authorize(request)
+        value = request.headers["Authorization"]
+        assert expected in value
+        session.take_next_nonce(success)  # the second is a repeated response
+    assert "nc=00000002" in value
+
+
 def test_endless_stale_challenges_are_given_up() -> None:
     session, answered = DigestSession("u", "p"), set[tuple[bool, str]]()
     response = Response(401, "x")
