@@ -32,6 +32,14 @@ KNOWN_METHODS = frozenset(
 )
 
 
+UNDERSTOOD = frozenset(["timer", "norefersub"])
+
+
+def not_understood(request: Envelope) -> str:
+    """Extensions that a request requires and we don't have, for the 420 (RFC 3261 section 8.2.2.3)."""
+    return ", ".join(sorted(request.tokens("Require") - UNDERSTOOD))
+
+
 class PeerRequests:
     """Answers the peer's requests of one call."""
 
@@ -55,10 +63,13 @@ class PeerRequests:
             "OPTIONS": self._options,
             "INFO": self._info,
         }.get(request.method)
+        foreign = not_understood(request)
         if handler is None:
             transaction.reply(405 if request.method in KNOWN_METHODS else 501)
         elif self._call.ending is not None and request.method not in ("BYE", "NOTIFY"):
             transaction.reply(481)
+        elif foreign:
+            transaction.reply(420, headers={"Unsupported": foreign})
         else:
             handler(transaction)
 
@@ -86,7 +97,7 @@ class PeerRequests:
         if self._call.session.reinvite_pending:
             transaction.reply(491)
             return
-        if self._refused_interval(transaction):
+        if self._refused_interval(transaction) or _refused_body(transaction):
             return
         request = _request_of(transaction)
         if request.body:
@@ -108,7 +119,7 @@ class PeerRequests:
         self._call.hang_up()
 
     def _update(self, transaction: ServerTransaction) -> None:
-        if self._refused_interval(transaction):
+        if self._refused_interval(transaction) or _refused_body(transaction):
             return
         request = _request_of(transaction)
         body = b""
@@ -169,6 +180,16 @@ class PeerRequests:
 
     def _info(self, transaction: ServerTransaction) -> None:
         transaction.reply(200)
+
+
+def _refused_body(transaction: ServerTransaction) -> bool:
+    """A session is described by SDP (RFC 3261 section 8.2.3)."""
+    request = transaction.request
+    kind = (request.header("Content-Type") or "application/sdp").partition(";")[0].strip().lower()
+    if not request.message.body or kind == "application/sdp":
+        return False
+    transaction.reply(415, headers={"Accept": "application/sdp"})
+    return True
 
 
 def _request_of(transaction: ServerTransaction) -> Request:

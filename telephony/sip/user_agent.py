@@ -17,7 +17,7 @@ from .ended_call import EndedCall
 from .invite import CallerIdentity, CallSetup, target_uri
 from .message import ALLOW, Envelope
 from .offer_answer import CallMedia
-from .peer_requests import KNOWN_METHODS
+from .peer_requests import KNOWN_METHODS, not_understood
 from .registration import Registration, RegistrationFailed, RegistrationState
 from .resolver import Resolver
 from .stream_transport import StreamTransport
@@ -271,11 +271,11 @@ class UserAgent:
             else:
                 transaction.reply(481)
             return
-        required = request.tokens("Require") - {"norefersub", "timer"}
+        foreign = not_understood(request)
         if request.method not in KNOWN_METHODS:
             transaction.reply(501)
-        elif required:
-            transaction.reply(420, headers={"Unsupported": ", ".join(sorted(required))})
+        elif foreign:
+            transaction.reply(420, headers={"Unsupported": foreign})
         elif request.method == "OPTIONS":
             transaction.reply(200, headers={"Allow": ALLOW, "Accept": "application/sdp"})
         elif request.method == "INVITE":

@@ -434,3 +434,24 @@ def test_ended_call_leaves_no_timer_and_no_transaction() -> None:
     sim.clock.advance(70)
     assert sim.layer.open_transactions == 0
     assert sim.clock.pending == 0
+
+
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE", "OPTIONS", "INFO"])
+def test_an_extension_that_is_required_and_not_understood_is_named(method: str) -> None:
+    sim = SimulatedCall()
+    sim.answer()
+    sim.request(method, body=SDP, headers={"Require": "timer, 100rel, Frob"})
+    assert sim.methods[-1] == "420"
+    assert sim.wire.sent[-1][0].header("Unsupported") == "100rel, frob"
+    assert sim.call.state is CallState.ANSWERED
+
+
+@pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
+def test_a_session_that_is_not_described_by_sdp_is_refused(method: str) -> None:
+    sim = SimulatedCall()
+    sim.answer()
+    sim.request(method, body=b"01 00 49", headers={"Content-Type": "application/isup"})
+    assert sim.methods[-1] == "415"
+    assert sim.wire.sent[-1][0].header("Accept") == "application/sdp"
+    sim.request(method, body=SDP, headers={"Content-Type": "Application/SDP; charset=utf-8"})
+    assert sim.methods[-1] == "200"
