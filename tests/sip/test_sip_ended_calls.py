@@ -2,7 +2,7 @@
 
 from sipmessage import Request
 
-from telephony.sip.call import OutboundCall
+from telephony.sip.call import CallState, OutboundCall
 from telephony.sip.ended_call import EndedCall
 from telephony.sip.message import serialize
 from telephony.sip.transaction_layer import ServerTransaction
@@ -72,3 +72,16 @@ def test_a_repeated_rejection_is_acknowledged_again_and_nothing_stays() -> None:
     sim.clock.advance(40)
     assert sim.layer.open_transactions == 0
     assert sim.wire.sent[-1][1] == PEER
+
+
+def test_an_invite_that_nobody_ever_answers_is_forgotten_in_the_end() -> None:
+    sim = SimulatedCall()
+    sim.call.start()
+    sim.respond(180)
+    sim.call.cancel()
+    sim.respond(200, sim.last("CANCEL"))
+    sim.clock.advance(40)
+    assert sim.call.state is CallState.ENDED
+    assert sim.layer.open_transactions == 1  # a late 200 would still be hung up
+    left(sim, sim.call).close()
+    assert sim.layer.open_transactions == 0
