@@ -36,7 +36,8 @@ class Expect:
     """What the report must say. `transfer`: code of the REFER's answer, code of the outcome."""
 
     result: CallResult
-    by: EndedBy
+    by: EndedBy | None
+    """None: both hang up at once, and either may be first."""
     code: int | None = 200
     cause: int | None = None
     reason: str | None = None

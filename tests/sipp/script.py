@@ -35,7 +35,7 @@ ${contact}""",
 [last_CSeq:]
 ${contact}""",
     # The headers of a request of the peer in the dialog, but for CSeq.
-    "in_dialog": """Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
+    "in_dialog": """Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch];rport
 From: [$to];tag=peer[call_number]
 To: [$from]
 Call-ID: [call_id]
@@ -111,6 +111,16 @@ ACK sip:[$contact] SIP/2.0
 ${in_dialog}
 CSeq: [cseq] ACK
 ${empty}]]></send>""",
+    # The ACK of a refusal belongs to the INVITE's transaction: its branch, two steps back.
+    "acknowledge_refusal": """<send><![CDATA[
+ACK sip:[$contact] SIP/2.0
+Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch-2];rport
+From: [$to];tag=peer[call_number]
+To: [$from]
+Call-ID: [call_id]
+Max-Forwards: 70
+CSeq: [cseq] ACK
+${empty}]]></send>""",
     "hang_up": """${request BYE | BYE}
  <recv response="200"/>""",
     "hung_up_on": """<recv request="BYE"/>
@@ -147,6 +157,13 @@ SIP/2.0 %s
  <recv response="200"/>""",
 }
 
+# sipp sends nothing more until what it would repeat is answered: in a burst it repeats nothing.
+PARTS |= {
+    f"{name}_once": PARTS[name].replace(' retrans="500"', "") for name in ("answer", "request", "notify")
+}
+# A NOTIFY with a name, by which the answer to it is known among others.
+PARTS["notify_as"] = PARTS["notify"].replace('retrans="500"', 'start_txn="%s"')
+
 
 def render(name: str, values: Mapping[str, str]) -> str:
     """The scenario file as sipp wants it; KeyError names a part that there is not."""
@@ -157,7 +174,7 @@ def _fill(text: str, parts: Mapping[str, str]) -> str:
     def part(match: re.Match[str]) -> str:
         body = parts[match.group(1)]
         wanted = body.count("%s")
-        arguments = [argument.strip() for argument in (match.group(2) or "").split("|")]
+        arguments = [argument.strip() for argument in _fill(match.group(2) or "", parts).split("|")]
         if wanted and len(arguments) != wanted:
             raise ValueError(f"{match.group()} needs {wanted} arguments")
         for argument in arguments[:wanted]:
