@@ -13,6 +13,12 @@ from django.utils.translation import gettext_lazy as _
 from accounts.history import History
 
 dialable = RegexValidator(r"^\+?[0-9*#]{1,32}$", _("Use digits, * and # (at most 32)."))
+caller_digits = RegexValidator(
+    r"^\+?[0-9]{1,32}\Z", _("Use digits, with a + before them if you like (at most 32).")
+)
+one_line = RegexValidator(
+    r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*\Z", _("Use one line of text without control characters.")
+)
 
 
 class Campaign(models.Model):
@@ -110,6 +116,25 @@ class Campaign(models.Model):
     )
     ring_timeout = models.PositiveSmallIntegerField(
         _("ring time-out (seconds)"), default=30, validators=[MinValueValidator(5), MaxValueValidator(120)]
+    )
+    caller_name = models.CharField(
+        _("caller's name"),
+        max_length=64,
+        blank=True,
+        validators=[one_line],
+        help_text=_("What the called person sees, where the carrier passes it on. Empty: none."),
+    )
+    caller_number = models.CharField(
+        _("caller's number"),
+        max_length=33,
+        blank=True,
+        validators=[caller_digits],
+        help_text=_("Empty: the extension of the dialer port. The carrier must allow the number."),
+    )
+    caller_private = models.BooleanField(
+        _("withhold the caller's number"),
+        default=False,
+        help_text=_("The called person sees an anonymous call; the carrier still learns name and number."),
     )
     state = models.CharField(_("state"), max_length=8, choices=State, default=State.STOPPED, editable=False)
     created_by = models.ForeignKey(

@@ -44,6 +44,9 @@ SETTINGS_FIELDS = frozenset(
         "dnc_service",
         "default_country",
         "ring_timeout",
+        "caller_name",
+        "caller_number",
+        "caller_private",
     }
 )
 

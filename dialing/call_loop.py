@@ -261,5 +261,8 @@ def _plan(call: ActiveCall, results: ResultTable) -> CallPlan:
         ring_timeout_s=call.order.ring_timeout,
         transfer_to=call.order.pilot_number,
         max_call_s=LONGEST_CALL,
+        caller_name=call.order.caller_name or None,
+        caller_number=call.order.caller_number or None,
+        caller_private=call.order.caller_private,
         results=results,
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import signal
 import time
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from .call_report import CallReport
 from .detection import Detection
 
 EXIT_DONE, EXIT_NOT_REGISTERED = 0, 3
+_CALLER_NUMBER = re.compile(r"\+?[0-9]{1,32}")
 AFTERCARE_S = 1.0  # the peer may repeat its last message: it is still answered
 
 
@@ -44,6 +46,9 @@ def check_of(
     hold: float | None = None,
     amd: bool = False,
     transfer: str | None = None,
+    caller_name: str | None = None,
+    caller_number: str | None = None,
+    caller_private: bool = False,
 ) -> TrunkCheck:
     """Check the arguments; ValueError says in a sentence what is wrong with which."""
     try:
@@ -66,6 +71,10 @@ def check_of(
             target_uri(account, value) if value is not None else None
         except ValueError:
             raise ValueError(f"{name} {value!r} can't be dialed: give digits or a SIP URI") from None
+    if caller_number is not None and not _CALLER_NUMBER.fullmatch(caller_number):
+        raise ValueError(f"--caller-number {caller_number!r} is not a number: give digits, perhaps after a +")
+    if caller_name is not None and not caller_name.isprintable():
+        raise ValueError("--caller-name has a control character: give one line of text")
     plan = CallPlan(
         account=account,
         number=number,
@@ -73,6 +82,9 @@ def check_of(
         hold_s=hold,
         transfer_to=transfer,
         max_call_s=ring_timeout + (hold or 0) + 180,
+        caller_name=caller_name,
+        caller_number=caller_number,
+        caller_private=caller_private,
     )
     return TrunkCheck(account=account, plan=plan, register=register, amd=amd)
 

@@ -127,6 +127,10 @@ class CampaignAdmin(ScopedModelAdmin):
             (_("Where answered calls go"), {"fields": ["type", "queue", "pilot_number", "weight"]}),
             (_("Calls"), {"fields": [("max_attempts", "retry_delay"), "ring_timeout", "default_country"]}),
             (
+                _("What the called person sees"),
+                {"fields": [("caller_name", "caller_number"), "caller_private"]},
+            ),
+            (
                 _("Answering machine detection"),
                 {
                     "fields": [

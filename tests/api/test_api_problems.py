@@ -108,7 +108,9 @@ def test_wrong_filters_never_break(master: Any, query: str) -> None:
         ("time_zone", "Mars/Base"), ("time_zone", "../etc/passwd"), ("time_zone", ""), ("pilot_number", "sip:x"),
         ("pilot_number", "1" * 33), ("type", "IVR"), ("type", "FAX"), ("default_country", "ZZZ"),
         ("default_country", "zz"), ("amd_enabled", "perhaps"), ("amd_profile", "SLOW"), ("ring_timeout", 4),
-        ("ring_timeout", 121),
+        ("ring_timeout", 121), ("caller_number", "sip:x@y"), ("caller_number", "1+2"), ("caller_number", "1" * 33),
+        ("caller_number", "12\r\nEvil: 1"), ("caller_name", "Sales\r\nEvil: 1"), ("caller_name", "a\x85b"),
+        ("caller_name", "x" * 65), ("caller_private", "perhaps"),
     ],
 )  # fmt: skip
 def test_a_wrong_campaign_field_is_refused_by_name(field: str, value: Any) -> None:

@@ -3,9 +3,11 @@
 import asyncio
 import itertools
 import ssl
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from queue import SimpleQueue
 from typing import Any, cast
 
 from sipmessage import Request, Response
@@ -294,6 +296,28 @@ async def loopback_peer(
         for writer in writers:
             writer.close()
         await asyncio.gather(*(writer.wait_closed() for writer in writers), return_exceptions=True)
+
+
+@contextmanager
+def peer_in_thread(behaviour: Behaviour | None = None, *, port: int = 0) -> Iterator[LoopbackPeer]:
+    """A UDP peer with a loop of its own, for tests that have none."""
+    ready: SimpleQueue[LoopbackPeer] = SimpleQueue()
+    loop = asyncio.new_event_loop()
+    over = asyncio.Event()
+
+    async def serve() -> None:
+        async with loopback_peer(behaviour, port=port) as peer:
+            ready.put(peer)
+            await over.wait()
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),), daemon=True)
+    thread.start()
+    try:
+        yield ready.get(timeout=5)
+    finally:
+        loop.call_soon_threadsafe(over.set)
+        thread.join(5)
+        loop.close()
 
 
 async def eventually(condition: Callable[[], object], within: float = 10) -> None:

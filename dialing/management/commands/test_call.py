@@ -31,6 +31,13 @@ class Command(BaseCommand):
         )
         parser.add_argument("--amd", action="store_true", help="hang up on an answering machine")
         parser.add_argument("--transfer", metavar="PILOT", help="transfer the person to this number")
+        parser.add_argument("--caller-name", metavar="NAME", help="the name that the called person sees")
+        parser.add_argument(
+            "--caller-number", metavar="NUMBER", help="the number that the called person sees"
+        )
+        parser.add_argument(
+            "--caller-private", action="store_true", help="the called person sees an anonymous call"
+        )
         parser.add_argument("--json", action="store_true", help="print the JSON object only")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -46,6 +53,9 @@ class Command(BaseCommand):
                 hold=options["hold"],
                 amd=options["amd"],
                 transfer=options["transfer"],
+                caller_name=options["caller_name"],
+                caller_number=options["caller_number"],
+                caller_private=options["caller_private"],
             )
         except ValueError as error:
             raise CommandError(str(error), returncode=EXIT_WRONG_ARGUMENTS) from None
