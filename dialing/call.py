@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from telephony.results import DEFAULT_TABLE, CallResult, ResultTable, map_result
-from telephony.rtp.engine import RtpSession
+from telephony.rtp.session import RtpSession
 from telephony.sip.account import SipAccount
 from telephony.sip.call import CallEnding, CallState, EndedBy, OutboundCall
 from telephony.sip.invite import CallerIdentity
@@ -363,6 +363,8 @@ class _CallRun:
             answered = self.report.answered_monotonic
             if stream.first_audio_at is not None and answered is not None:
                 self.report.first_audio_ms = max(0, round((stream.first_audio_at - answered) * 1000))
+            if answered is not None:
+                self.report.media = self._media.quality()
             if self._call is None or self._call.state is CallState.ENDED:
                 self._media.close()
         if self.report.ended_at is None:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from telephony.results import CallResult
+from telephony.rtp.quality import MediaQuality
 from telephony.sip.call import EndedBy
 from telephony.sip.transfer import Transfer, TransferState
 
@@ -51,6 +52,8 @@ class CallReport:
     first_audio_ms: int | None = None
     audio_frames: int = 0
     early_media_frames: int = 0
+    media: MediaQuality | None = None
+    """Of an answered call."""
     amd: AmdReport | None = None
     transfer: TransferReport | None = None
     ended_by: EndedBy | None = None
@@ -81,6 +84,7 @@ class CallReport:
             "ended_by": str(self.ended_by) if self.ended_by else None,
             "duration_ms": self.duration_ms,
             "call_id": self.call_id,
+            "media": asdict(self.media) if self.media else None,
         }
 
 

@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from dialing.call_loop import CallEvents, CallLoop, NotDialed
 from dialing.models import Repair
-from telephony.rtp.engine import RtpSession
+from telephony.rtp.session import RtpSession
 from telephony.sip.call import OutboundCall
 
 K = TypeVar("K", bound=Hashable)

@@ -1,25 +1,17 @@
-"""What one call hears and says on RTP, without I/O: datagrams in, frames and datagrams out.
-
-Sequence and source checks after RFC 3550 appendix A.1; symmetric RTP (RFC 4961): we send to where the peer's
-packets come from, once they come.
-"""
+"""What one call hears and says on RTP, without I/O: datagrams in, frames and datagrams out (RFC 3550)."""
 
 import secrets
 import struct
 
 from audio import g711
 
+from .latch import RELATCH_AFTER_S, Address, Latch
 from .packet import PCMA, PCMU, read_fields
 from .playout import PlayoutBuffer
+from .reception import Reception
 
-Address = tuple[str, int]
-
-MAX_MISORDER = 100
-MAX_DROPOUT = 3000
-RELATCH_AFTER_S = 0.5  # another source may take over when ours has been silent for so long
 _HEADER = struct.Struct("!BBHII")
 _SILENCE = {PCMU: g711.ULAW_SILENCE_FRAME, PCMA: g711.ALAW_SILENCE_FRAME}
-_WINDOW = (1 << 128) - 1
 
 
 class RtpStream:
@@ -34,29 +26,50 @@ class RtpStream:
         self.sent = 0
         self.answered = False
         self.on_hold = False
-        self._remote: Address | None = None
-        self._latched = False
+        self.reception: Reception | None = None
+        """Of the source that is heard now."""
+        self.ssrc_out = secrets.randbits(32)
+        self._latch = Latch()
         self._payload_type = PCMU
         self._event_type: int | None = None
+        self._event_at: int | None = None
         self._playout = PlayoutBuffer()
-        self._ssrc_in: int | None = None
-        self._highest = 0
-        self._seen = 0
-        self._ssrc_out = secrets.randbits(32)
+        self._received_before = self._lost_before = 0  # of earlier sources
+        self._left_ssrc: int | None = None
+        self._collided = False
         self._sequence = secrets.randbits(16)
         self._timestamp = secrets.randbits(32)
         self._marker = True
 
     @property
     def remote(self) -> Address | None:
-        return self._remote
+        """Where our packets go: where the peer's come from, once they come."""
+        return self._latch.remote
 
-    def negotiate(self, remote: Address, payload_type: int, event_type: int | None) -> None:
+    @property
+    def timestamp(self) -> int:
+        """Of the sample that is said now."""
+        return self._timestamp
+
+    @property
+    def sent_octets(self) -> int:
+        """Payload only."""
+        return self.sent * g711.FRAME_BYTES
+
+    @property
+    def received(self) -> int:
+        """Distinct packets, of all sources."""
+        return self._received_before + (self.reception.received if self.reception else 0)
+
+    @property
+    def lost(self) -> int:
+        return self._lost_before + (self.reception.lost if self.reception else 0)
+
+    def negotiate(self, remote: Address | None, payload_type: int, event_type: int | None) -> None:
         """What offer and answer agreed on; a new remote address is trusted until packets say otherwise."""
         if payload_type not in _SILENCE:
             raise ValueError(f"payload type {payload_type} is not G.711")
-        if remote != self._remote or not self._latched:
-            self._remote, self._latched = remote, False
+        self._latch.expect(remote)
         self._payload_type, self._event_type = payload_type, event_type
 
     def answer(self) -> None:
@@ -64,19 +77,44 @@ class RtpStream:
         self.answered = True
         self._playout.reset()
 
-    def receive(self, data: bytes, source: Address, now: float) -> None:
-        """One datagram; anything that is no audio of this call is dropped."""
+    def receive(
+        self,
+        data: bytes,
+        source: Address,
+        now: float,
+        arrival: float | None = None,
+        authentic: bool = False,
+    ) -> None:
+        """One datagram; anything that is no audio of this call is dropped.
+
+        `arrival`: when the system got it, if that was asked, in seconds of any even clock; `authentic`: it came
+        out of SRTP.
+        """
         try:
             payload_type, _, sequence, timestamp, ssrc, payload = read_fields(data)
         except ValueError:
             return
-        if not self._accept_source(ssrc, sequence, source, now):
+        latch = self._latch
+        if source != latch.source:
+            if payload_type not in _SILENCE and payload_type != self._event_type:
+                return
+            earlier = latch.admit(data, ssrc, sequence, source, now, authentic)
+            if earlier is None:
+                return
+            for kept in earlier:
+                self.receive(kept, source, now)
+        reception = self.reception
+        if reception is None or reception.ssrc != ssrc:
+            reception = self._new_source(ssrc, sequence, now)
+        if reception is None or not reception.accept(sequence):
             return
-        if payload_type == self._event_type:
-            self.events += 1
-            return
-        if payload_type not in _SILENCE or not payload or not self._accept_sequence(sequence):
-            return
+        latch.heard_at, latch.ssrc = now, ssrc
+        if payload_type not in _SILENCE or not payload:
+            if payload_type == self._event_type:
+                self._hear_event(timestamp)
+            return  # comfort noise, say: it took a sequence number all the same
+        if arrival is not None:
+            reception.time(arrival, timestamp)
         self.last_audio_at = now
         if not self.answered:
             self.early_frames += 1
@@ -88,36 +126,27 @@ class RtpStream:
             payload = g711.alaw_to_ulaw(payload)
         self._playout.put(timestamp, payload)
 
-    def _accept_source(self, ssrc: int, sequence: int, source: Address, now: float) -> bool:
-        if source != self._remote or not self._latched:
-            silent = self.last_audio_at is None or now - self.last_audio_at > RELATCH_AFTER_S
-            if self._latched and not silent:
-                return False
-            self._remote, self._latched = source, True
-        if ssrc != self._ssrc_in:
-            self._ssrc_in = ssrc
-            self._start_sequence(sequence)
-            self._playout.reset()
-        return True
+    def _new_source(self, ssrc: int, sequence: int, now: float) -> Reception | None:
+        """The count of a new SSRC. It takes over at once; what its predecessor still says is dropped (None)."""
+        current = self.reception
+        if ssrc == self._left_ssrc and now - self._latch.heard_at < RELATCH_AFTER_S:
+            return None
+        if ssrc == self.ssrc_out and not self._collided:
+            # RFC 3550 section 8.2; the second time it is our own voice coming back, and no collision.
+            self._collided, self.ssrc_out = True, secrets.randbits(32)
+        if current is not None:
+            self._left_ssrc = current.ssrc
+            self._received_before += current.received
+            self._lost_before += current.lost
+        self.reception = Reception(ssrc, sequence)
+        self._playout.reset()
+        return self.reception
 
-    def _start_sequence(self, sequence: int) -> None:
-        self._highest, self._seen = (sequence - 1) & 0xFFFF, 0
-
-    def _accept_sequence(self, sequence: int) -> bool:
-        """False for a duplicate. A jump beyond RFC 3550's bounds starts the count anew."""
-        step = ((sequence - self._highest + 0x8000) & 0xFFFF) - 0x8000
-        if step > MAX_DROPOUT or step < -MAX_MISORDER:
-            self._start_sequence(sequence)
-            step = 1
-        if step > 0:
-            self._seen = ((self._seen << step) | 1) & _WINDOW
-            self._highest = sequence
-            return True
-        bit = 1 << -step
-        if self._seen & bit:
-            return False
-        self._seen |= bit
-        return True
+    def _hear_event(self, timestamp: int) -> None:
+        """A telephone-event is repeated for as long as the key is down, and at its end, with one timestamp (RFC 4733)."""
+        if timestamp != self._event_at:
+            self._event_at = timestamp
+            self.events += 1
 
     def next_frame(self) -> bytes | None:
         """The 20 ms of mu-law that are due, None where nothing arrived in time."""
@@ -126,7 +155,7 @@ class RtpStream:
     def next_packet(self) -> bytes | None:
         """20 ms of silence to send now; None before the answer and on hold, when time goes on all the same."""
         self._timestamp = (self._timestamp + g711.FRAME_SAMPLES) & 0xFFFFFFFF
-        if not self.answered or self.on_hold or self._remote is None:
+        if not self.answered or self.on_hold or self._latch.remote is None:
             self._marker = True
             return None
         self._sequence = (self._sequence + 1) & 0xFFFF
@@ -134,5 +163,5 @@ class RtpStream:
         second = self._payload_type | (0x80 if self._marker else 0)
         self._marker = False
         self.sent += 1
-        header = _HEADER.pack(0x80, second, self._sequence, self._timestamp, self._ssrc_out)
+        header = _HEADER.pack(0x80, second, self._sequence, self._timestamp, self.ssrc_out)
         return header + _SILENCE[self._payload_type]

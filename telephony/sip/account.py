@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from .sdes import MediaEncryption
+
 
 @dataclass(frozen=True, slots=True)
 class SipAccount:
@@ -19,6 +21,7 @@ class SipAccount:
     auth_username: str | None = None
     domain: str | None = None
     display_name: str | None = None
+    encryption: MediaEncryption = MediaEncryption.NONE
 
     @property
     def aor_host(self) -> str:

@@ -17,7 +17,7 @@ from .exchange import Exchange, Ignore, show_credentials
 from .grammar import parse_uri
 from .invite import CallSetup, InviteOffer, invite_request, target_uri
 from .message import Envelope, Reason, new_call_id, new_tag, retry_after_of, serialize
-from .offer_answer import AudioNegotiation, CallMedia
+from .offer_answer import AudioNegotiation, CallMedia, UnusableAudioError
 from .peer_requests import PeerRequests
 from .redirection import Targets
 from .session_refresh import SessionRefresh
@@ -54,7 +54,7 @@ class OutboundCall:
         self.state = CallState.IDLE
         self.call_id = new_call_id()
         self.local_tag = new_tag()
-        self.audio = AudioNegotiation(media)
+        self.audio = AudioNegotiation(media, setup.account.encryption)
         self.dialog: Dialog | None = None
         self.transfers: list[Transfer] = []
         self.ending: CallEnding | None = None
@@ -105,6 +105,11 @@ class OutboundCall:
     def is_being_ended(self) -> bool:
         """A CANCEL or BYE of ours was asked for, or the peer hung up."""
         return self.cancelled or self.state in (CallState.ENDING, CallState.ENDED)
+
+    def give_up(self, why: str) -> None:
+        """End an answered call whose audio is of no use."""
+        self.remote_ending = CallEnding(EndedBy.LOCAL, 488, text=why)
+        self.hang_up()
 
     def refer(self, target: str) -> Transfer:
         """Blind transfer of the answered call to a number of the account's domain, or a SIP URI.
@@ -187,10 +192,11 @@ class OutboundCall:
             self._send_bye()
             return
         self.state = CallState.ANSWERED
-        if not self.audio.take_answer(response):
-            logger.warning("call %s: answer without usable audio, hanging up", self.call_id)
-            self.remote_ending = CallEnding(EndedBy.LOCAL, 488, text="answer without usable audio")
-            self.hang_up()
+        try:
+            self.audio.take_answer(response)
+        except UnusableAudioError as unusable:
+            logger.warning("call %s: %s, hanging up", self.call_id, unusable)
+            self.give_up(str(unusable))
             return
         self._stop_timer()
         self.session.answered(response)

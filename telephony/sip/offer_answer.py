@@ -1,11 +1,26 @@
 """Offer and answer of one call's audio (RFC 3264, RFC 3261 section 13.2.1): who may say what when."""
 
+import ipaddress
+from dataclasses import replace
 from typing import Protocol
 
 from sipmessage import Request, Response
 
+from ..rtp.agreed import AgreedAudio
+from ..rtp.srtp import SrtpKeys
 from .message import Envelope
-from .sdp import CODECS, TELEPHONE_EVENT, LocalAudio, Media, SessionDescription, is_on_hold, parse_sdp
+from .sdes import CryptoLine, MediaEncryption, crypto_lines, new_line, new_offer
+from .sdp import (
+    CODECS,
+    ENCRYPTED,
+    PLAIN,
+    TELEPHONE_EVENT,
+    LocalAudio,
+    Media,
+    SessionDescription,
+    is_on_hold,
+    parse_sdp,
+)
 
 
 class CallMedia(Protocol):
@@ -17,7 +32,7 @@ class CallMedia(Protocol):
     @property
     def host(self) -> str: ...
 
-    def negotiate(self, host: str, port: int, payload_type: int, event_type: int | None) -> None: ...
+    def negotiate(self, agreed: AgreedAudio) -> None: ...
 
     def hold(self, on_hold: bool) -> None: ...
 
@@ -26,13 +41,24 @@ class CallMedia(Protocol):
     def close(self) -> None: ...
 
 
+class UnusableAudioError(ValueError):
+    """An offer or answer that gives us no audio; says why."""
+
+
 class AudioNegotiation:
     """Our description of the audio, and what the peer's makes of it."""
 
-    def __init__(self, media: CallMedia) -> None:
+    def __init__(self, media: CallMedia, encryption: MediaEncryption = MediaEncryption.NONE) -> None:
         self._media = media
-        self._local = LocalAudio(media.host, media.port)
-        self._early: Media | None = None
+        self._encryption = encryption
+        self._local = LocalAudio(
+            media.host,
+            media.port,
+            protocol=ENCRYPTED if encryption is MediaEncryption.REQUIRED else PLAIN,
+            crypto=new_offer() if encryption is not MediaEncryption.NONE else (),
+        )
+        self._agreed: AgreedAudio | None = None
+        self._early: SessionDescription | None = None
         self._closed = False
 
     @property
@@ -41,67 +67,141 @@ class AudioNegotiation:
         return self._media
 
     def offer(self) -> bytes:
-        """Our full offer: for the INVITE, and for a re-INVITE that comes without one."""
+        """Our full offer: for the INVITE, and for a re-INVITE that comes without one. Keys in use stay (RFC 4568 7.1.4)."""
         return self._local.offer()
 
     def take_early_answer(self, response: Envelope) -> None:
         """SDP in a provisional response: early media may come (RFC 3960)."""
-        media = _audio_of(response.message)
-        if media is not None and self._apply(media):
-            self._early = media
+        description = _description_of(response.message)
+        if description is not None and not self._refusal_of(description):
+            self._early = description
 
-    def take_answer(self, response: Envelope) -> bool:
-        """SDP of the 2xx, else the one of an earlier reliable-looking provisional; False: no usable audio."""
-        media = _audio_of(response.message) or self._early
-        if media is None or not self._apply(media):
-            return False
+    def take_answer(self, response: Envelope) -> None:
+        """SDP of the 2xx, else the one of an earlier reliable-looking provisional. UnusableAudioError: none of use."""
+        description = _description_of(response.message) or self._early
+        if description is None:
+            raise UnusableAudioError("answer without usable audio")
+        if why := self._refusal_of(description):
+            raise UnusableAudioError(why)
+        if self._agreed is not None and self._agreed.keys is None:
+            self._local = replace(self._local, crypto=())  # the peer has none: no later offer tries again
         if not self._closed:
             self._media.answer()
-        return True
 
     def take_offer(self, request: Request) -> bytes:
         """Answer an offer of the peer in re-INVITE or UPDATE; ValueError: nothing suits, 488."""
         offer = parse_sdp(request.body)
-        local, body = self._local.answer(offer)
-        media = offer.audio
-        assert media is not None
-        self._local = LocalAudio(
-            local.address,
-            local.port,
-            direction="sendrecv",
-            session_id=local.session_id,
+        if not offer.audio_streams and any(m.kind == "audio" for m in offer.media):
+            # Every stream is off (RFC 3264 section 8.2): so are ours, and the call waits for what comes next.
+            self._local = replace(self._local, version=self._local.version + 1)
+            self._hold(True)
+            return self._local.refuse_all(offer)
+        media, line = self._choose(offer)
+        ours = self._our_line(line) if line is not None else None
+        local, body = self._local.answer(offer, media, ours)
+        keys = SrtpKeys(line.suite, ours.key, line.key) if line is not None and ours is not None else None
+        self._apply(media, keys, mux=media.shares_port)
+        # What we offer later is all that we can again, with the keys in use.
+        self._local = replace(
+            self._local,
             version=local.version,
+            protocol=local.protocol,
+            crypto=(replace(ours, tag=1),) if ours is not None else self._local.crypto,
         )
-        self._apply(media)
         return body
 
-    def take_late_answer(self, ack: Envelope) -> bool:
-        """The answer to our offer in a 200, in the ACK (RFC 3261 section 14.2)."""
-        media = _audio_of(ack.message)
-        return media is not None and self._apply(media)
+    def take_late_answer(self, message: Envelope) -> bool:
+        """The answer to our offer in a 200, in the ACK (RFC 3261 section 14.2), or to our re-INVITE."""
+        description = _description_of(message.message)
+        return description is not None and not self._refusal_of(description)
 
     def close(self) -> None:
         if not self._closed:
             self._closed = True
             self._media.close()
 
-    def _apply(self, media: Media) -> bool:
+    # --- answers to our offer ------------------------------------------------------------------------
+
+    def _refusal_of(self, answer: SessionDescription) -> str:
+        """Takes an answer to our offer; why it gives us no audio, or nothing when it does."""
+        media = answer.audio
+        if media is None:
+            return "answer without usable audio"
+        line = next((theirs for theirs in crypto_lines(media.attributes) if self._offered(theirs)), None)
+        if line is None and (media.protocol == ENCRYPTED or self._encryption is MediaEncryption.REQUIRED):
+            return "the answer is not encrypted with a key that we can use, and this port requires it"
+        ours = self._offered(line) if line is not None else None
+        keys = SrtpKeys(line.suite, ours.key, line.key) if line is not None and ours is not None else None
+        return "" if self._apply(media, keys) else "answer without usable audio"
+
+    def _offered(self, theirs: CryptoLine) -> CryptoLine | None:
+        """Our line that this one answers."""
+        return next((o for o in self._local.crypto if (o.tag, o.suite) == (theirs.tag, theirs.suite)), None)
+
+    # --- offers of the peer ----------------------------------------------------------------------------
+
+    def _choose(self, offer: SessionDescription) -> tuple[Media, CryptoLine | None]:
+        """The stream that we take, encrypted where both can; UnusableAudioError when the peer offers none for us."""
+        streams = offer.audio_streams
+        if self._encryption is not MediaEncryption.NONE:
+            for media in streams:
+                lines = crypto_lines(media.attributes)
+                if lines:
+                    return media, lines[0]
+        if self._encryption is MediaEncryption.REQUIRED:
+            raise UnusableAudioError("the offer is not encrypted with a key that we can use")
+        plain = next((media for media in streams if media.protocol == PLAIN), None)
+        if plain is None:
+            raise UnusableAudioError("no audio over plain RTP is offered")
+        return plain, None
+
+    def _our_line(self, theirs: CryptoLine) -> CryptoLine:
+        """Our key of the answer: the one in use while theirs stays, a new one with a new one of theirs."""
+        keys = self._agreed.keys if self._agreed is not None else None
+        if keys is not None and (keys.suite, keys.remote) == (theirs.suite, theirs.key):
+            return CryptoLine(theirs.tag, theirs.suite, keys.local)
+        return new_line(theirs.tag, theirs.suite)
+
+    # --- the media session -----------------------------------------------------------------------------
+
+    def _apply(self, media: Media, keys: SrtpKeys | None, *, mux: bool = False) -> bool:
         codec = next((int(f) for f in media.formats if f.isdecimal() and int(f) in CODECS), None)
         if codec is None or not media.address:
             return False
         if not self._closed:
-            held = is_on_hold(media)
-            self._media.hold(held)
-            if not held or media.address not in ("0.0.0.0", "::"):  # noqa: S104
-                self._media.negotiate(media.address, media.port, codec, media.payload_type(TELEPHONE_EVENT))
+            self._hold(is_on_hold(media))
+            if media.address not in ("0.0.0.0", "::"):  # noqa: S104
+                self._negotiate(media, codec, keys, mux)
         return True
 
+    def _negotiate(self, media: Media, codec: int, keys: SrtpKeys | None, mux: bool) -> None:
+        self._agreed = AgreedAudio(
+            address=_literal(media.address, media.port),
+            payload_type=codec,
+            event_type=media.payload_type(TELEPHONE_EVENT),
+            control=_literal(*media.control) if media.control is not None else None,
+            mux=mux,
+            keys=keys,
+        )
+        self._media.negotiate(self._agreed)
 
-def _audio_of(message: Request | Response) -> Media | None:
+    def _hold(self, on_hold: bool) -> None:
+        if not self._closed:
+            self._media.hold(on_hold)
+
+
+def _literal(host: str, port: int) -> tuple[str, int] | None:
+    """An address as sockets write it; None for a name, for which no call may wait."""
+    try:
+        return str(ipaddress.ip_address(host)), port
+    except ValueError:
+        return None
+
+
+def _description_of(message: Request | Response) -> SessionDescription | None:
     if not message.body:
         return None
     try:
-        description: SessionDescription = parse_sdp(message.body)
+        return parse_sdp(message.body)
     except ValueError:
         return None
-    return description.audio

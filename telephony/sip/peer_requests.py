@@ -83,7 +83,7 @@ class PeerRequests:
         if self._awaiting_answer:
             self._awaiting_answer = False
             if not self._call.audio.take_late_answer(ack):
-                self._call.hang_up()
+                self._call.give_up("answer without usable audio in the ACK")
 
     def _bye(self, transaction: ServerTransaction) -> None:
         transaction.reply(200)

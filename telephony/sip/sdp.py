@@ -4,13 +4,17 @@ import re
 import secrets
 from dataclasses import dataclass, field, replace
 
+from .sdes import CryptoLine
+
 DIRECTIONS = ("sendrecv", "sendonly", "recvonly", "inactive")
 REVERSED = {"sendrecv": "sendrecv", "sendonly": "recvonly", "recvonly": "sendonly", "inactive": "inactive"}
 CODECS = {0: "PCMU", 8: "PCMA"}
 TELEPHONE_EVENT = "telephone-event"
+PLAIN, ENCRYPTED = "RTP/AVP", "RTP/SAVP"
 MAX_SDP_BYTES = 16384
 MAX_MEDIA = 32
 _RTPMAP = re.compile(r"(\d{1,3}) ([A-Za-z0-9.\-_]+)/(\d+)")
+_RTCP = re.compile(r"rtcp: ?(\d{1,5})(?: IN IP[46] ([0-9A-Fa-f.:]+))?\Z")
 _ADDRESS = re.compile(r"[0-9A-Za-z.:\-_]+\Z")
 
 
@@ -36,6 +40,20 @@ class Media:
                 return number
         return None
 
+    @property
+    def shares_port(self) -> bool:
+        """RTP and RTCP on one port (RFC 5761)."""
+        return "rtcp-mux" in self.attributes
+
+    @property
+    def control(self) -> tuple[str, int] | None:
+        """Where RTCP is wanted, when it says so (RFC 3605)."""
+        for attribute in self.attributes:
+            match = _RTCP.match(attribute)
+            if match is not None and 0 < int(match[1]) < 65536:
+                return match[2] or self.address, int(match[1])
+        return None
+
 
 @dataclass(frozen=True, slots=True)
 class SessionDescription:
@@ -44,11 +62,13 @@ class SessionDescription:
 
     @property
     def audio(self) -> Media | None:
-        """The first audio stream over plain RTP that is not refused."""
-        for media in self.media:
-            if media.kind == "audio" and media.port and media.protocol == "RTP/AVP":
-                return media
-        return None
+        """The first audio stream over RTP or SRTP that is not refused."""
+        return next(iter(self.audio_streams), None)
+
+    @property
+    def audio_streams(self) -> list[Media]:
+        """All of them: some peers offer one with and one without keys."""
+        return [m for m in self.media if m.kind == "audio" and m.port and m.protocol in (PLAIN, ENCRYPTED)]
 
 
 @dataclass(slots=True)
@@ -153,6 +173,9 @@ class LocalAudio:
     direction: str = "sendrecv"
     session_id: int = field(default_factory=lambda: secrets.randbits(31))
     version: int = 1
+    protocol: str = PLAIN
+    crypto: tuple[CryptoLine, ...] = ()
+    shares_port: bool = False
 
     def _session(self) -> list[str]:
         family = "IP6" if ":" in self.address else "IP4"
@@ -164,15 +187,17 @@ class LocalAudio:
             "t=0 0",
         ]
 
-    def _audio(self, protocol: str = "RTP/AVP") -> list[str]:
+    def _audio(self) -> list[str]:
         formats = [str(codec) for codec in self.codecs]
         lines = [f"a=rtpmap:{codec} {CODECS[codec]}/8000" for codec in self.codecs]
         if self.event_type is not None:
             formats.append(str(self.event_type))
             lines += [f"a=rtpmap:{self.event_type} telephone-event/8000", f"a=fmtp:{self.event_type} 0-15"]
         return [
-            f"m=audio {self.port} {protocol} {' '.join(formats)}",
+            f"m=audio {self.port} {self.protocol} {' '.join(formats)}",
             *lines,
+            *(f"a={line.attribute}" for line in self.crypto),
+            *(["a=rtcp-mux"] if self.shares_port else []),
             "a=ptime:20",
             f"a={self.direction}",
         ]
@@ -181,14 +206,15 @@ class LocalAudio:
         """An offer of everything we take."""
         return ("\r\n".join([*self._session(), *self._audio()]) + "\r\n").encode()
 
-    def answer(self, offer: SessionDescription) -> "tuple[LocalAudio, bytes]":
+    def answer(
+        self, offer: SessionDescription, chosen: Media, crypto: CryptoLine | None = None
+    ) -> "tuple[LocalAudio, bytes]":
         """Our answer (RFC 3264 section 6): the chosen audio, every other stream refused with port 0.
 
-        ValueError when no stream suits (488).
+        `crypto` is our line of the answer. ValueError when there is no common codec (488).
         """
-        chosen = offer.audio
-        codecs = tuple(codec for codec in _offered_codecs(chosen) if codec in CODECS) if chosen else ()
-        if chosen is None or not codecs:
+        codecs = tuple(codec for codec in _offered_codecs(chosen) if codec in CODECS)
+        if not codecs:
             raise ValueError("no common codec")
         local = replace(
             self,
@@ -196,14 +222,22 @@ class LocalAudio:
             event_type=chosen.payload_type(TELEPHONE_EVENT),
             direction=REVERSED[chosen.direction],
             version=self.version + 1,
+            protocol=chosen.protocol,
+            crypto=(crypto,) if crypto is not None else (),
+            shares_port=chosen.shares_port,
         )
         lines = local._session()
         for media in offer.media:
             if media is chosen:
-                lines += local._audio(media.protocol)
+                lines += local._audio()
             else:
                 lines.append(f"m={media.kind} 0 {media.protocol} {' '.join(media.formats)}")
         return local, ("\r\n".join(lines) + "\r\n").encode()
+
+    def refuse_all(self, offer: SessionDescription) -> bytes:
+        """The answer to an offer without a stream that is on (RFC 3264 section 6): all off."""
+        lines = [f"m={m.kind} 0 {m.protocol} {' '.join(m.formats)}" for m in offer.media]
+        return ("\r\n".join([*self._session(), *lines]) + "\r\n").encode()
 
 
 def _offered_codecs(media: Media) -> list[int]:

@@ -10,7 +10,8 @@ from typing import Any
 
 from sipmessage import URI
 
-from ..rtp.engine import RtpEngine, RtpSession
+from ..rtp.engine import RtpEngine
+from ..rtp.session import RtpSession
 from .account import SipAccount
 from .call import CallListener, CallState, OutboundCall
 from .ended_call import EndedCall

@@ -8,6 +8,7 @@ from telephony.rtp.playout import PlayoutBuffer
 from telephony.rtp.stream import RtpStream
 
 PEER = ("192.0.2.1", 4000)
+NAT = ("198.51.100.7", 9999)
 OTHER = ("192.0.2.66", 6666)
 
 
@@ -95,15 +96,77 @@ def test_a_law_is_heard_as_mu_law() -> None:
     assert frame == g711.alaw_to_ulaw(g711.ALAW_SILENCE_FRAME)
 
 
-def test_we_send_to_where_the_peer_sends_from_and_strangers_are_ignored() -> None:
+def test_the_peer_behind_a_nat_is_found_and_strangers_are_not_heard() -> None:
     heard = stream()
     assert heard.remote == PEER
-    heard.receive(packet(1), ("198.51.100.7", 9999), 0.0)  # behind a NAT: the SDP's address was wrong
-    assert heard.remote == ("198.51.100.7", 9999)
-    heard.receive(packet(500, ssrc=9), OTHER, 0.1)
-    assert (heard.remote, heard.audio_frames) == (("198.51.100.7", 9999), 1)
-    heard.receive(packet(500, ssrc=9), OTHER, 1.0)  # ours is silent since 1 s: the source has moved
-    assert heard.remote == OTHER
+    for sequence in (1, 2, 3):  # the SDP's address was wrong: three in a row prove the peer, and none is lost
+        assert heard.audio_frames == 0
+        heard.receive(packet(sequence), NAT, sequence * 0.02)
+    assert (heard.remote, heard.audio_frames, heard.lost) == (NAT, 3, 0)
+    for sequence in range(500, 510):
+        heard.receive(packet(sequence, ssrc=9), OTHER, 0.1)
+    assert (heard.remote, heard.audio_frames) == (NAT, 3)
+    heard.receive(
+        packet(4), OTHER, 1.0
+    )  # ours is silent since 1 s and known by its SSRC: the NAT has changed
+    assert (heard.remote, heard.audio_frames) == (OTHER, 4)
+
+
+def test_who_guesses_ports_does_not_take_a_call_over() -> None:
+    heard = stream()
+    for sequence in (7, 300, 9, 12000, 41):  # before the peer's first packet, and without its sequence
+        heard.receive(packet(sequence, ssrc=sequence), OTHER, 0.01)
+    assert (heard.remote, heard.audio_frames) == (PEER, 0)
+    for sequence in (60, 61, 62):
+        heard.receive(packet(sequence, ssrc=9), OTHER, 0.02)
+    assert heard.remote == OTHER  # as well as the peer could it be: its first packet sets that right
+    heard.receive(packet(1), PEER, 0.03)
+    heard.receive(packet(63, ssrc=9), OTHER, 0.04)
+    assert heard.remote == PEER
+    heard.receive(packet(2), (PEER[0], 4444), 0.05)  # latched: another port of its host is a stranger as well
+    assert (heard.remote, heard.audio_frames) == (PEER, 4)
+
+
+def test_a_new_source_takes_over_at_once_and_its_predecessor_is_not_mixed_in() -> None:
+    heard = stream()
+    for sequence in range(3):
+        heard.receive(packet(sequence, ssrc=1), PEER, sequence * 0.02)
+    for sequence in range(10):  # music on hold, say, whose source overlaps with the last one's
+        heard.receive(packet(7000 + sequence, ssrc=2), PEER, 0.1 + sequence * 0.02)
+        heard.receive(packet(3 + sequence, ssrc=1), PEER, 0.1 + sequence * 0.02)
+    assert (heard.audio_frames, heard.received, heard.lost) == (13, 13, 0)
+    heard.receive(packet(40, ssrc=1), PEER, 2.0)  # the new one is silent: the old one is back
+    assert heard.audio_frames == 14
+
+
+def test_loss_is_counted_over_the_wrap_and_a_jump_needs_a_second_packet() -> None:
+    heard = stream()
+    for sequence in (65534, 65535, 65538, 65537):  # 65536 is lost, 65537 late
+        heard.receive(packet(sequence), PEER, 0.0)
+    assert (heard.received, heard.lost) == (4, 1)
+    heard.receive(packet(30000), PEER, 0.1)
+    assert heard.received == 4  # a stray
+    for sequence in (40000, 40001, 40002):
+        heard.receive(packet(sequence), PEER, 0.2)
+    assert (heard.received, heard.lost) == (6, 1)
+
+
+def test_our_own_ssrc_from_the_peer_is_a_collision_once() -> None:
+    heard = stream()
+    collided = heard.ssrc_out
+    heard.receive(packet(1, ssrc=collided), PEER, 0.0)
+    ours = heard.ssrc_out
+    assert ours != collided
+    heard.receive(packet(2, ssrc=ours), PEER, 0.02)  # again: it is an echo
+    assert (heard.ssrc_out, heard.audio_frames) == (ours, 2)
+
+
+def test_a_key_is_one_event_however_often_it_is_repeated_and_costs_no_packet() -> None:
+    heard = stream()
+    for sequence, kind, timestamp in [(1, 0, 160), (2, 101, 320), (3, 101, 320), (4, 101, 320), (5, 13, 480), (6, 0, 640), (7, 101, 800)]:  # fmt: skip
+        data = RtpPacket(kind, sequence, timestamp, 1, voice(1) if kind == 0 else b"\x05\x0a\x03\x20")
+        heard.receive(data.serialize(), PEER, 0.0)
+    assert (heard.events, heard.audio_frames, heard.received, heard.lost) == (2, 2, 7, 0)
 
 
 def test_silence_is_sent_from_the_answer_on_and_not_on_hold() -> None:

@@ -3,15 +3,17 @@
 import heapq
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sipmessage import URI, Request, Response
 
+from telephony.rtp.agreed import AgreedAudio
 from telephony.sip.account import SipAccount
 from telephony.sip.call import CallEnding, OutboundCall
 from telephony.sip.invite import CallerIdentity, CallSetup
 from telephony.sip.message import Envelope, MessageError, make_response, read_message, serialize
+from telephony.sip.sdes import MediaEncryption
 from telephony.sip.transaction_layer import ServerTransaction, TransactionLayer
 from telephony.sip.transfer import Transfer
 from telephony.sip.transport import Destination
@@ -86,13 +88,18 @@ class RecordingMedia:
 
     host: str = "192.0.2.2"
     port: int = 40000
-    remote: tuple[str, int, int] | None = None
+    agreed: AgreedAudio | None = None
     on_hold: bool = False
     answered: bool = False
     closed: int = 0
 
-    def negotiate(self, host: str, port: int, payload_type: int, event_type: int | None) -> None:
-        self.remote = (host, port, payload_type)
+    def negotiate(self, agreed: AgreedAudio) -> None:
+        self.agreed = agreed
+
+    @property
+    def remote(self) -> tuple[str, int, int] | None:
+        agreed = self.agreed
+        return None if agreed is None or agreed.address is None else (*agreed.address, agreed.payload_type)
 
     def hold(self, on_hold: bool) -> None:
         self.on_hold = on_hold
@@ -128,7 +135,13 @@ class RecordingListener:
 class SimulatedCall:
     """An OutboundCall and the peer it talks to."""
 
-    def __init__(self, *, reliable: bool = False, caller: CallerIdentity | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        reliable: bool = False,
+        caller: CallerIdentity | None = None,
+        encryption: MediaEncryption = MediaEncryption.NONE,
+    ) -> None:
         self.clock = SimulatedClock()
         self.wire = SimulatedWire(reliable=reliable)
         self.layer = TransactionLayer(self.clock, self._on_request)
@@ -137,7 +150,9 @@ class SimulatedCall:
         self.media = RecordingMedia()
         self.listener = RecordingListener()
         contact = "sip:6001@192.0.2.2:5070"
-        setup = CallSetup(ACCOUNT, "0600", PEER, contact, caller or CallerIdentity())
+        setup = CallSetup(
+            replace(ACCOUNT, encryption=encryption), "0600", PEER, contact, caller or CallerIdentity()
+        )
         self.call = OutboundCall(self.layer, setup, self.media, self.listener)
         self._cseq = 100
         self._branches = itertools.count(1)
@@ -209,13 +224,13 @@ class SimulatedCall:
         self.receive(request)
         return request
 
-    def answer(self, **options: Any) -> None:
+    def answer(self, body: bytes = SDP, **options: Any) -> None:
         """Dial, ring, answer."""
         if not self.methods:
             self.call.start()
         invite = self.last("INVITE")
         self.respond(180, invite)
-        self.respond(200, invite, body=SDP, **options)
+        self.respond(200, invite, body=body, **options)
 
 
 def _name(envelope: Envelope) -> str:

@@ -292,6 +292,26 @@ def test_200_to_a_reinvite_is_repeated_until_acknowledged_and_then_the_call_ends
     assert "BYE" in sim.methods
 
 
+def test_streams_that_are_switched_off_by_port_0_are_a_hold() -> None:
+    sim = SimulatedCall()
+    sim.answer()
+    off = sim.request("INVITE", body=SDP.replace(b"m=audio 4000", b"m=audio 0"))
+    assert b"m=audio 0 RTP/AVP 8" in sim.last("200").message.body
+    assert sim.media.on_hold
+    sim.request("ACK", cseq=int(off.headers["CSeq"].split()[0]))
+    sim.request("INVITE", body=SDP)
+    assert not sim.media.on_hold
+    assert b"m=audio 40000 RTP/AVP 8" in sim.last("200").message.body
+
+
+def test_a_name_where_an_address_belongs_is_never_looked_up() -> None:
+    sim = SimulatedCall()
+    sim.answer(SDP.replace(b"c=IN IP4 192.0.2.9", b"c=IN IP4 media.example.com"))
+    assert sim.call.state is CallState.ANSWERED
+    assert sim.media.agreed is not None
+    assert sim.media.agreed.address is None
+
+
 def test_reinvite_that_does_not_suit_gets_488_and_the_call_goes_on() -> None:
     sim = SimulatedCall()
     sim.answer()

@@ -11,6 +11,7 @@ from telephony.rtp.packet import RtpPacket
 from telephony.rtp.stream import RtpStream
 from telephony.sip.call import CallState
 from telephony.sip.message import make_response, serialize
+from telephony.sip.sdes import parse_crypto
 from telephony.sip.sdp import parse_sdp
 from telephony.sip.transaction_layer import MAX_SERVER_TRANSACTIONS
 from telephony.sip.transport import Destination
@@ -153,6 +154,7 @@ def test_mutated_sdp_and_rtp_raise_only_value_errors() -> None:
         with contextlib.suppress(ValueError):
             parse_sdp(mutate(seed, SDP))
         stream.receive(mutate(seed, packet), ("192.0.2.1", 4000), number * 0.02)
+        parse_crypto(mutate(seed, b"1 AES_CM_128_HMAC_SHA1_80 inline:" + b"A" * 40).decode("latin-1"))
         stream.next_frame()
 
 

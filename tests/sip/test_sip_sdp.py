@@ -13,6 +13,12 @@ OFFER = (
 )
 
 
+def answered_by(body: bytes) -> tuple[LocalAudio, bytes]:
+    offer = parse_sdp(body)
+    assert offer.audio is not None
+    return LOCAL.answer(offer, offer.audio)
+
+
 def test_our_offer_is_read_back() -> None:
     audio = parse_sdp(LOCAL.offer()).audio
     assert audio is not None
@@ -26,7 +32,7 @@ def test_our_offer_is_read_back() -> None:
 
 
 def test_answer_takes_one_codec_and_refuses_the_other_streams_in_order() -> None:
-    local, body = LOCAL.answer(parse_sdp(OFFER))
+    local, body = answered_by(OFFER)
     answer = parse_sdp(body)
     assert [(m.kind, m.port, m.protocol) for m in answer.media] == [
         ("video", 0, "RTP/AVP"),
@@ -43,7 +49,7 @@ def test_answer_takes_one_codec_and_refuses_the_other_streams_in_order() -> None
     ("direction", "answered"), [("sendrecv", "sendrecv"), ("inactive", "inactive"), ("recvonly", "sendonly")]
 )
 def test_directions_are_mirrored(direction: str, answered: str) -> None:
-    _, body = LOCAL.answer(parse_sdp(OFFER.replace(b"sendonly", direction.encode())))
+    _, body = answered_by(OFFER.replace(b"sendonly", direction.encode()))
     assert f"a={answered}".encode() in body
 
 
@@ -72,9 +78,16 @@ def test_hold_in_all_its_forms(old: bytes, new: bytes) -> None:
 
 def test_no_common_codec_is_refused() -> None:
     with pytest.raises(ValueError, match="codec"):
-        LOCAL.answer(parse_sdp(OFFER.replace(b"18 0 8 97", b"18 97")))
-    with pytest.raises(ValueError, match="codec"):
-        LOCAL.answer(parse_sdp(OFFER.replace(b"m=audio 4000", b"m=audio 0")))
+        answered_by(OFFER.replace(b"18 0 8 97", b"18 97"))
+
+
+def test_rtcp_where_the_peer_wants_it() -> None:
+    audio = parse_sdp(OFFER.replace(b"a=sendonly", b"a=rtcp:5001 IN IP4 192.0.2.77\r\na=rtcp-mux")).audio
+    assert audio is not None
+    assert (audio.control, audio.shares_port) == (("192.0.2.77", 5001), True)
+    assert b"rtcp-mux" not in LOCAL.offer()
+    _, body = answered_by(OFFER.replace(b"a=sendonly", b"a=rtcp:4009\r\na=rtcp-mux"))
+    assert b"\r\na=rtcp-mux\r\n" in body
 
 
 @pytest.mark.parametrize(
