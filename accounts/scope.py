@@ -71,6 +71,7 @@ RIGHTS: Mapping[str, Mapping[str, frozenset[Action]]] = {
         Role.CAMPAIGN_ADMINISTRATOR: frozenset({Action.VIEW, Action.ADD}),
     },
     "dnc.dncremoval": {Role.MASTER: _VIEW},
+    "telephony.carrier": {Role.MASTER: _EDIT},
     "telephony.dialerport": {Role.MASTER: _EDIT},
     "telephony.resultrule": {Role.MASTER: _EDIT},
     "telephony.contactcenter": {Role.MASTER: _EDIT},

@@ -14,7 +14,7 @@ from campaigns.api import CampaignViewSet, ScheduleViewSet
 from dnc.api import DncNumberViewSet, DncRemovalViewSet, DncServiceViewSet
 from groups.api import GroupViewSet
 from leads.api import CallAttemptViewSet, LeadUploadViewSet, LeadViewSet
-from telephony.api import ContactCenterViewSet, DialerPortViewSet, QueueViewSet
+from telephony.api import CarrierViewSet, ContactCenterViewSet, DialerPortViewSet, QueueViewSet
 
 
 class Router(SimpleRouter):
@@ -47,6 +47,7 @@ router.register("attempts", CallAttemptViewSet, "attempts")
 router.register("dnc/services", DncServiceViewSet, "dnc-services")
 router.register("dnc/numbers", DncNumberViewSet, "dnc-numbers")
 router.register("dnc/removals", DncRemovalViewSet, "dnc-removals")
+router.register("carriers", CarrierViewSet, "carriers")
 router.register("ports", DialerPortViewSet, "ports")
 router.register("contact-centers", ContactCenterViewSet, "contact-centers")
 router.register("queues", QueueViewSet, "queues")

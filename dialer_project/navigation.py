@@ -68,6 +68,7 @@ _SIDEBAR: list[dict[str, Any]] = [
         "title": _("Telephony"),
         "items": [
             _item(_("Dialer ports"), "settings_phone", "telephony.dialerport"),
+            _item(_("Carriers"), "call_split", "telephony.carrier"),
             _item(_("Contact centres"), "support_agent", "telephony.contactcenter"),
             _item(_("Queues"), "queue", "telephony.queue"),
             _item(_("Call results"), "rule", "telephony.resultrule"),

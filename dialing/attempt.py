@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from campaigns import lifecycle
 from campaigns.announce import announce
-from dialing import gate, tallies
+from dialing import carriers, gate, tallies
 from dialing.gate import Answer, Verdict
 from dialing.leases import LEASE
 from dialing.start import CallOrder as CallOrder
@@ -59,7 +59,8 @@ class Outcome:
 def start(attempt_id: int, worker: str, port_id: int) -> CallOrder | None:
     """CLAIMED -> DIALING after the last-moment gate; None when nothing may be dialed.
 
-    None for a redelivered message too: the attempt is no longer CLAIMED, and nothing changes.
+    None for a redelivered message too: the attempt is no longer CLAIMED, and nothing changes. `carriers.NotYet` when
+    the port's carrier takes no call at this moment: the attempt stays CLAIMED.
     """
     order = to_dialing(attempt_id, worker, port_id, timezone.now(), LEASE)
     return order or _start_when_asked(attempt_id, worker, port_id)
@@ -74,14 +75,24 @@ def _start_when_asked(attempt_id: int, worker: str, port_id: int) -> CallOrder |
     )
     if attempt is None:
         return None
+    carriers.check(port_id)
     verdict = gate.examine(attempt, timezone.now())
     if verdict.answer is not Answer.DIAL:
         _refuse(attempt, verdict)
         return None
-    order = to_dialing(attempt_id, worker, port_id, timezone.now(), LEASE, asked=verdict.asked)
+    order = _start_admitted(attempt_id, worker, port_id, verdict.asked)
     if order is None:
         withdraw(attempt_id, "The campaign closed while the gate was asked.")
     return order
+
+
+def _start_admitted(attempt_id: int, worker: str, port_id: int, asked: int | None) -> CallOrder | None:
+    """The start, and the carrier's count of it, or neither."""
+    with transaction.atomic():
+        wait = carriers.admit(port_id)
+        if wait is None:
+            return to_dialing(attempt_id, worker, port_id, timezone.now(), LEASE, asked=asked, admitted=True)
+    raise wait
 
 
 def _refuse(attempt: CallAttempt, verdict: Verdict) -> None:

@@ -17,10 +17,12 @@ from django.db.models.functions import Now
 
 from campaigns.models import Campaign
 from dialing import attempt as attempts
-from dialing import evidence, ports, reports, tallies
+from dialing import carriers, evidence, ports, reports, tallies
 from dialing.announcements import listen
 from dialing.attempt import Outcome
 from dialing.call_loop import CallEvents, CallLoop, Ended, NotDialed, Progress
+from dialing.call_report import CallReport
+from dialing.carriers import NotYet
 from dialing.free_ports import FreePorts
 from dialing.leases import LEASE, RENEW_ATTEMPTS_EVERY
 from dialing.models import Repair
@@ -34,7 +36,8 @@ from telephony.sip.account import SipAccount
 logger = logging.getLogger(__name__)
 
 PORT_WAIT = 1.0
-"""Seconds to wait for a port: the last call's end is known to the engine before its port is back."""
+"""Seconds to wait for a port: the last call's end is known to the engine before its port is back, and a carrier may
+take its next call in some milliseconds."""
 LOOK_EVERY = 1.0
 """Seconds between looks whether a campaign with ringing calls was stopped, should an announcement be lost (I6)."""
 READ_RESULTS_EVERY = 5.0
@@ -80,14 +83,17 @@ class CallsWorker:
         if self._draining.is_set():
             self.records.insist(attempts.withdraw, attempt_id, "The calls worker is shutting down.")
             return
-        port = self.ports.take(PORT_WAIT)
-        if port is None:
-            self.records.insist(attempts.withdraw, attempt_id, "No dialer port of this worker was free.")
-            return
-        try:
-            self._carry_out(attempt_id, port)
-        finally:
-            self.ports.give_back(port)
+        why_not, deadline = "No dialer port of this worker was free.", time.monotonic() + PORT_WAIT
+        while (port := self.ports.take(deadline - time.monotonic())) is not None:
+            try:
+                self._carry_out(attempt_id, port)
+                return
+            except NotYet as wait:
+                why_not = wait.reason
+                self.ports.rest(wait.carrier, wait.wait)
+            finally:
+                self.ports.give_back(port)
+        self.records.insist(attempts.withdraw, attempt_id, why_not)
 
     def _carry_out(self, attempt_id: int, port: int) -> None:
         try:
@@ -99,7 +105,7 @@ class CallsWorker:
         if events is None:
             return
         try:
-            self._wait(attempt_id, events)
+            self._wait(attempt_id, port, events)
         finally:
             with self._lock:
                 self._active.pop(attempt_id, None)
@@ -115,11 +121,26 @@ class CallsWorker:
             self._active[attempt_id] = events
         return events
 
-    def _wait(self, attempt_id: int, events: CallEvents) -> None:
+    def _leave_alone(self, port: int, report: CallReport | None) -> None:
+        """A carrier that answers 503 and says for how long gets no call until then (RFC 3261 section 21.5.4)."""
+        if (
+            report is None
+            or report.sip_code != 503
+            or not report.retry_after_s
+            or report.answered_at is not None
+        ):
+            return
+        reason = (
+            f"503 {report.reason or 'Service Unavailable'}, to be asked again after {report.retry_after_s} s"
+        )
+        self.records.insist(carriers.rest, port, report.retry_after_s, reason)
+
+    def _wait(self, attempt_id: int, port: int, events: CallEvents) -> None:
         while True:
             event = events.get()
             if isinstance(event, Ended):
                 self.records.insist(attempts.finish, attempt_id, outcome(event))
+                self._leave_alone(port, event.report)
                 if event.heard is not None:
                     self.records.submit(evidence.keep, attempt_id, event)
                 return

@@ -12,20 +12,25 @@ class FreePorts:
         self._free: deque[int] = deque()  # longest idle first, so that no port is worn by all calls
         self._usable: set[int] = set()
         self._taken: set[int] = set()
+        self._carriers: dict[int, int | None] = {}
+        self._rests: dict[int | None, float] = {}  # carrier -> until when, on time.monotonic()
         self._changed = threading.Condition()
 
     def take(self, wait: float) -> int | None:
         """A free port, or None when there is none within `wait` seconds. Give it back after the call."""
         deadline = time.monotonic() + wait
         with self._changed:
-            while not self._free:
-                left = deadline - time.monotonic()
-                if left <= 0:
+            while True:
+                now = time.monotonic()
+                port = next((port for port in self._free if self._rest_of(port) <= now), None)
+                if port is not None:
+                    self._free.remove(port)
+                    self._taken.add(port)
+                    return port
+                if now >= deadline:
                     return None
-                self._changed.wait(left)
-            port = self._free.popleft()
-            self._taken.add(port)
-            return port
+                rested = min((self._rest_of(port) for port in self._free), default=deadline)
+                self._changed.wait(min(deadline, rested) - now)
 
     def give_back(self, port: int) -> None:
         with self._changed:
@@ -51,6 +56,17 @@ class FreePorts:
             if port in self._free:
                 self._free.remove(port)
 
+    def is_behind(self, port: int, carrier: int | None) -> None:
+        """Names the port's carrier."""
+        with self._changed:
+            self._carriers[port] = carrier
+
+    def rest(self, carrier: int | None, seconds: float) -> None:
+        """The carrier takes no call for so long; 0: it takes calls again."""
+        with self._changed:
+            self._rests[carrier] = time.monotonic() + seconds
+            self._changed.notify_all()
+
     def is_taken(self, port: int) -> bool:
         with self._changed:
             return port in self._taken
@@ -59,3 +75,12 @@ class FreePorts:
         """Ports free and ports in a call."""
         with self._changed:
             return len(self._free), len(self._taken)
+
+    def room(self) -> int:
+        """Calls that this process can carry now, those that go on included."""
+        with self._changed:
+            now = time.monotonic()
+            return len(self._taken) + sum(self._rest_of(port) <= now for port in self._free)
+
+    def _rest_of(self, port: int) -> float:
+        return self._rests.get(self._carriers.get(port), float("-inf"))

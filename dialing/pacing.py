@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from dialing.fair_share import Turns
+from dialing.rate import Rate
 
 STALE_AFTER = 5.0
 """Seconds without a word from the contact centre after which a queue counts as without free agents."""
@@ -87,6 +88,8 @@ class Pacer:
         self._dry_until: dict[int, float] = {}
         self._turns = Turns()  # between queues, for the ports
         self._ports = 0
+        self._rate = Rate()
+        self._held_up = False
         self._ended: dict[
             int, float
         ] = {}  # attempts whose end was heard of lately, perhaps before their claim
@@ -128,9 +131,11 @@ class Pacer:
         """Leads of the campaign became due: ask it again."""
         self._dry_until.pop(campaign, None)
 
-    def ports(self, total: int) -> None:
-        """Registered ports over all workers, used or not."""
+    def ports(self, total: int, *, per_second: float | None = None) -> None:
+        """Calls that the registered ports over all workers can carry, those that go on included; and how many new
+        ones a second (None: no limit)."""
         self._ports = total
+        self._rate.per_second = per_second
 
     # --- what became of the calls ---------------------------------------------------------------------
 
@@ -196,9 +201,13 @@ class Pacer:
         room = {queue: self.room(queue, now) for queue in eager}
         self._turns.wanting([queue for queue in eager if room[queue] > 0])
         plan: dict[int, int] = {}
+        self._held_up = False
         for _ in range(self.free_ports()):
             ready = [queue for queue in eager if room[queue] > 0]
             if not ready:
+                break
+            if not self._rate.take(now):
+                self._held_up = True
                 break
             queue = self._turns.first(ready)
             line = self._lines[queue]
@@ -212,6 +221,10 @@ class Pacer:
             self._planned[campaign] = self._planned.get(campaign, 0) + calls
             self._planned_on[queue] = self._planned_on.get(queue, 0) + calls
         return plan
+
+    def held_up(self, now: float) -> float | None:
+        """Seconds until the carriers take the next call, when only that kept the last plan from more."""
+        return self._rate.wait(now) if self._held_up else None
 
     def _eager(self, now: float) -> dict[int, dict[int, int]]:
         """Weights of the campaigns that may have due leads, by queue."""

@@ -27,6 +27,9 @@ class LeasedPort:
     transport: str
     is_registered: bool = field(default=False, compare=False)
     """By the record; a lease that ran out and was taken again by the same worker says no."""
+    carrier: int | None = field(default=None, compare=False)
+    rests_for: float = field(default=0.0, compare=False)
+    """Seconds for which its carrier takes no call."""
 
 
 @transaction.atomic
@@ -60,9 +63,16 @@ def keep_ports(worker: str, capacity: int, now: datetime) -> list[LeasedPort]:
             p.registrar_port,
             p.transport,
             p.state == DialerPort.State.REGISTERED,
+            p.carrier_id,
+            _rest(p, now),
         )
-        for p in mine.filter(enabled=True).order_by("pk")
+        for p in mine.filter(enabled=True).select_related("carrier").order_by("pk")
     ]
+
+
+def _rest(port: DialerPort, now: datetime) -> float:
+    until = port.carrier.resting_until if port.carrier is not None else None
+    return max(0.0, (until - now).total_seconds()) if until is not None else 0.0
 
 
 def record_registration(worker: str, port_id: int, error: str | None) -> None:

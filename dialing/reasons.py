@@ -8,7 +8,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from campaigns.models import Campaign, Schedule
-from dialing import ports
+from dialing import capacity, ports
 from dnc.models import DncService
 from leads.models import CallAttempt, Lead
 from telephony.models import ContactCenter, DialerPort
@@ -75,7 +75,16 @@ def _no_port(campaign: Campaign, now: datetime) -> str:
         failed = DialerPort.objects.filter(enabled=True).exclude(last_error="").first()
         return _("No dialer port is registered. %(error)s") % {"error": failed.last_error if failed else ""}
     used = CallAttempt.objects.filter(ended_at=None).count()
-    return _("All dialer ports are in use.") if used >= ports.registered(now).count() else ""
+    if used < capacity.capacity(now).calls:
+        return ""
+    carrier = capacity.resting(now).first()
+    if carrier is None:
+        return _("All dialer ports are in use, or as many as their carriers allow.")
+    return _("The carrier %(name)s rests until %(when)s: %(error)s.") % {
+        "name": carrier.name,
+        "when": in_seconds(carrier.resting_until, campaign),
+        "error": carrier.last_error,
+    }
 
 
 def _no_lead(campaign: Campaign, now: datetime) -> str:
@@ -104,6 +113,11 @@ def _schedules_of_now(campaign: Campaign, now: datetime) -> set[str]:
     """States of the schedules whose window `now` is in."""
     window = campaign.schedules.filter(opens_at__lte=now, closes_at__gt=now)
     return set(window.values_list("state", flat=True))
+
+
+def in_seconds(moment: datetime | None, campaign: Campaign) -> str:
+    """A time of today on the campaign's own clock."""
+    return f"{localtime(moment, campaign.zone):%H:%M:%S}" if moment is not None else ""
 
 
 def _when(moment: datetime, campaign: Campaign) -> str:

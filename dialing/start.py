@@ -12,7 +12,8 @@ from django.db import connection
 # The attempt's own conditions come in the outer WHERE: PostgreSQL looks at them again when the statement has waited
 # for another one on the same row, so of many workers with one message one dials (I2). An external do-not-call
 # service must have been asked: `asked` names it, so that a campaign which changed its service is refused. A number
-# that is no number can't be looked up in the embedded list, and is not dialed.
+# that is no number can't be looked up in the embedded list, and is not dialed. A carrier with limits must have admitted
+# the call (`dialing.carriers`) in this transaction; one that rests gets none.
 START = """
 WITH moved AS (
     UPDATE leads_callattempt a
@@ -29,6 +30,11 @@ WITH moved AS (
            SELECT FROM campaigns_schedule s
             WHERE s.campaign_id = c.id AND s.state = 'RUNNING'
               AND s.opens_at <= %(now)s AND %(now)s < s.closes_at)
+       AND NOT EXISTS (
+           SELECT FROM telephony_dialerport p JOIN telephony_carrier k ON k.id = p.carrier_id
+            WHERE p.id = %(port)s
+              AND (k.resting_until > clock_timestamp()
+                   OR NOT %(admitted)s AND (k.calls_per_second IS NOT NULL OR k.max_calls IS NOT NULL)))
        AND (c.dnc_service_id IS NULL
             OR c.dnc_service_id = %(asked)s
             OR EXISTS (
@@ -78,11 +84,19 @@ class CallOrder:
 
 
 def to_dialing(
-    attempt: int, worker: str, port: int, now: datetime, lease: timedelta, *, asked: int | None = None
+    attempt: int,
+    worker: str,
+    port: int,
+    now: datetime,
+    lease: timedelta,
+    *,
+    asked: int | None = None,
+    admitted: bool = False,
 ) -> CallOrder | None:
     """The order when the attempt is DIALING now, None when the gate refused and nothing changed.
 
-    `asked`: the external do-not-call service that has just said yes to the number.
+    `asked`: the external do-not-call service that has just said yes to the number. `admitted`: the port's carrier
+    takes this call within its limits; one without limits need not be asked.
     """
     parameters: dict[str, int | str | datetime | float | None] = {
         "attempt": attempt,
@@ -91,6 +105,7 @@ def to_dialing(
         "now": now,
         "lease": lease.total_seconds(),
         "asked": asked,
+        "admitted": admitted,
     }
     with connection.cursor() as cursor:
         cursor.execute(START, parameters)

@@ -10,7 +10,7 @@ from rest_framework.serializers import BaseSerializer
 from accounts.api_base import CrudViewSet, ModelSerializer
 from accounts.api_formats import is_storable
 from telephony import configuration
-from telephony.models import ContactCenter, DialerPort, Queue
+from telephony.models import Carrier, ContactCenter, DialerPort, Queue
 
 
 class ConfigurationViewSet(CrudViewSet):
@@ -31,13 +31,31 @@ class ConfigurationViewSet(CrudViewSet):
         configuration.delete(actor, instance)
 
 
+class CarrierSerializer(ModelSerializer):
+    """A trunk's limits, which all campaigns and hosts share. Empty ones are none."""
+
+    class Meta:
+        model = Carrier
+        fields = ("id", "name", "calls_per_second", "max_calls", "resting_until", "last_error")
+        read_only_fields = ("resting_until", "last_error")
+
+
+class CarrierViewSet(ConfigurationViewSet):
+    """Carriers: calls per second and in parallel of the dialer ports behind each, and until when one rests."""
+
+    queryset = Carrier.objects.all()
+    serializer_class = CarrierSerializer
+    search_fields: ClassVar[list[str]] = ["name"]
+    ordering_fields: ClassVar[list[str]] = ["id", "name"]
+
+
 class DialerPortSerializer(ModelSerializer):
     """A SIP subscriber that the dialer registers. The password is written, never read."""
 
     class Meta:
         model = DialerPort
         fields = (
-            "id", "extension", "password", "registrar_host", "registrar_port", "transport", "enabled", "state",
+            "id", "extension", "password", "registrar_host", "registrar_port", "transport", "carrier", "enabled", "state",
             "last_error",
         )  # fmt: skip
         read_only_fields = ("state", "last_error")
@@ -49,7 +67,7 @@ class DialerPortViewSet(ConfigurationViewSet):
 
     queryset = DialerPort.objects.all()
     serializer_class = DialerPortSerializer
-    filterset_fields: ClassVar[list[str]] = ["enabled", "state", "transport"]
+    filterset_fields: ClassVar[list[str]] = ["enabled", "state", "transport", "carrier"]
     search_fields: ClassVar[list[str]] = ["extension", "registrar_host"]
     ordering_fields: ClassVar[list[str]] = ["id", "extension", "registrar_host", "state"]
 

@@ -9,9 +9,9 @@ from django.utils.translation import gettext as _
 from accounts import audit, scope
 from accounts.models import User
 from accounts.scope import Action
-from telephony.models import ContactCenter, DialerPort, Queue, ResultRule
+from telephony.models import Carrier, ContactCenter, DialerPort, Queue, ResultRule
 
-M = TypeVar("M", DialerPort, ContactCenter, Queue, ResultRule)
+M = TypeVar("M", Carrier, DialerPort, ContactCenter, Queue, ResultRule)
 
 
 @transaction.atomic
@@ -28,6 +28,9 @@ def save(actor: User | None, row: M, **fields: Any) -> M:
     for name, value in fields.items():
         setattr(row, name, value)
     row.full_clean()
+    if isinstance(row, DialerPort) and row.carrier is None:
+        row.carrier = Carrier.objects.get_or_create(name=row.registrar_host[:100])[0]
+        fields["carrier"] = row.carrier
     row.save(update_fields=list(fields) if row.pk else None)  # the state is written by others meanwhile
     if before is None:
         audit.created(actor, row)
@@ -37,7 +40,7 @@ def save(actor: User | None, row: M, **fields: Any) -> M:
 
 
 @transaction.atomic
-def delete(actor: User | None, row: DialerPort | ContactCenter | Queue | ResultRule) -> None:
+def delete(actor: User | None, row: Carrier | DialerPort | ContactCenter | Queue | ResultRule) -> None:
     """Deletes what nothing uses: else ProtectedError, or ValidationError for a port in a call."""
     if actor is not None:
         scope.require(actor, Action.DELETE, row)

@@ -1,5 +1,7 @@
 """What a Master configures: contact centres, their queues, and the dialer's own SIP ports."""
 
+from decimal import Decimal
+
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -90,6 +92,44 @@ class Queue(models.Model):
         return self.name
 
 
+class Carrier(models.Model):
+    """Who takes the calls of some dialer ports, and how many: a trunk, or the platform that the ports register at.
+
+    `next_call_at` and `resting_until` are moments of the database's clock, so that all hosts agree on them.
+    """
+
+    name = models.CharField(_("name"), max_length=100, unique=True)
+    calls_per_second = models.DecimalField(
+        _("calls per second"),
+        max_digits=5,
+        decimal_places=1,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(Decimal("0.1")), MaxValueValidator(Decimal(500))],
+        help_text=_("New calls, evenly spaced, over all campaigns and hosts. Empty: no limit."),
+    )
+    max_calls = models.PositiveIntegerField(
+        _("calls in parallel"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(100_000)],
+        help_text=_("Empty: as many as there are ports."),
+    )
+    next_call_at = models.DateTimeField(null=True, editable=False)
+    resting_until = models.DateTimeField(_("resting until"), null=True, editable=False)
+    last_error = models.TextField(_("last error"), blank=True, editable=False)
+
+    history = History("next_call_at", "resting_until", "last_error")
+
+    class Meta:
+        verbose_name = _("carrier")
+        verbose_name_plural = _("carriers")
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class DialerPort(models.Model):
     """A SIP subscriber of the communication platform; one port carries one outbound call (G 5).
 
@@ -113,6 +153,15 @@ class DialerPort(models.Model):
         _("registrar port"), default=5060, validators=[MinValueValidator(1), MaxValueValidator(65535)]
     )
     transport = models.CharField(_("transport"), max_length=3, choices=Transport, default=Transport.UDP)
+    carrier = models.ForeignKey(
+        Carrier,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="ports",
+        verbose_name=_("carrier"),
+        help_text=_("Empty: one by the registrar's name."),
+    )
     enabled = models.BooleanField(_("enabled"), default=True)
     state = models.CharField(_("state"), max_length=12, choices=State, default=State.OFF, editable=False)
     last_error = models.TextField(_("last error"), blank=True, editable=False)

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from dialer_project import env
 from dialer_project.processes.ports import free_port
-from telephony.models import ContactCenter, DialerPort, Queue
+from telephony.models import Carrier, ContactCenter, DialerPort, Queue
 
 HOST = "127.0.0.1"
 EXTENSIONS = [str(number) for number in range(6001, 6011)]
@@ -46,6 +46,7 @@ def make_rows(ports: PbxPorts) -> tuple[Queue, Queue]:
     )
     sales = _queue(center, "sales", Queue.Kind.OSCC, "7000")
     ivr = _queue(center, "ivr", Queue.Kind.IVR, "8000")
+    carrier = Carrier.objects.get_or_create(name="Demo PBX")[0]
     for extension in EXTENSIONS:
         DialerPort.objects.update_or_create(
             registrar_host=HOST,
@@ -57,7 +58,11 @@ def make_rows(ports: PbxPorts) -> tuple[Queue, Queue]:
                 "worker": "",  # no worker runs yet; one that was killed would hold its lease for a while
                 "lease_until": None,
             },
-            create_defaults={"registrar_port": ports.sip, "password": secrets.token_urlsafe(12)},
+            create_defaults={
+                "registrar_port": ports.sip,
+                "password": secrets.token_urlsafe(12),
+                "carrier": carrier,
+            },
         )
     return sales, ivr
 

@@ -7,6 +7,7 @@ from django.contrib import admin, messages
 from django.db.models import ProtectedError, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
@@ -17,8 +18,10 @@ from accounts.models import User
 from accounts.scope import Action
 from dialer_project.admin_base import ScopedModelAdmin, ServiceForm
 from dialer_project.pages import connector_test, marks
+from dialer_project.times import in_zone
+from dialing import capacity
 from telephony import configuration
-from telephony.models import ContactCenter, DialerPort, Queue
+from telephony.models import Carrier, ContactCenter, DialerPort, Queue
 
 
 class SetupForm(ServiceForm):
@@ -52,7 +55,15 @@ class PortForm(SetupForm):
 
     class Meta:
         model = DialerPort
-        fields = ["extension", "password", "registrar_host", "registrar_port", "transport", "enabled"]
+        fields = [
+            "extension",
+            "password",
+            "registrar_host",
+            "registrar_port",
+            "transport",
+            "carrier",
+            "enabled",
+        ]
 
     def write(self, fields: dict[str, Any]) -> Any:
         if not fields["password"] and not self.is_new:
@@ -63,15 +74,25 @@ class PortForm(SetupForm):
 @admin.register(DialerPort)
 class DialerPortAdmin(SetupAdmin):
     form = PortForm
-    list_display = ["extension", "registrar", "transport", "enabled", "state_now", "worker", "last_error"]
-    list_filter = ["state", "enabled"]
+    list_display = [
+        "extension",
+        "registrar",
+        "transport",
+        "carrier",
+        "enabled",
+        "state_now",
+        "worker",
+        "last_error",
+    ]
+    list_filter = ["state", "enabled", "carrier"]
+    list_select_related = ["carrier"]
     list_filter_sheet = True
     list_per_page = 50
     search_fields = ["extension", "registrar_host"]
     readonly_fields = ["state_now", "worker", "last_error"]
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        where = [("registrar_host", "registrar_port"), "transport"]
+        where = [("registrar_host", "registrar_port"), "transport", "carrier"]
         found = [
             (None, {"fields": ["extension", "password", "enabled"]}),
             (_("Registrar"), {"fields": where}),
@@ -87,6 +108,52 @@ class DialerPortAdmin(SetupAdmin):
     @admin.display(description=gettext_lazy("state"), ordering="state")
     def state_now(self, port: DialerPort) -> SafeString:
         return marks.state_badge(DialerPort.State, port.state)
+
+
+class CarrierForm(SetupForm):
+    class Meta:
+        model = Carrier
+        fields = ["name", "calls_per_second", "max_calls"]
+
+
+@admin.register(Carrier)
+class CarrierAdmin(SetupAdmin):
+    form = CarrierForm
+    list_display = [
+        "name",
+        "calls_per_second",
+        "max_calls",
+        "port_count",
+        "calls_now",
+        "state_now",
+        "last_error",
+    ]
+    search_fields = ["name"]
+    readonly_fields = ["port_count", "calls_now", "state_now", "last_error"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Carrier]:
+        return capacity.with_use(super().get_queryset(request))
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        found: list[Any] = [(None, {"fields": ["name", "calls_per_second", "max_calls"]})]
+        if obj is not None:
+            found.append((_("Now"), {"fields": ["port_count", "calls_now", "state_now", "last_error"]}))
+        return found
+
+    @admin.display(description=gettext_lazy("dialer ports"))
+    def port_count(self, carrier: Any) -> int:
+        return int(carrier.port_count)
+
+    @admin.display(description=gettext_lazy("in a call now"))
+    def calls_now(self, carrier: Any) -> int:
+        return int(carrier.calls_now)
+
+    @admin.display(description=gettext_lazy("state"), ordering="resting_until")
+    def state_now(self, carrier: Carrier) -> SafeString:
+        if carrier.resting_until is None or carrier.resting_until <= timezone.now():
+            return marks.badge(_("takes calls"), marks.GOOD)
+        until = in_zone(carrier.resting_until, timezone.get_current_timezone())
+        return marks.badge(_("rests until %(when)s") % {"when": until}, marks.WARN)
 
 
 class ContactCenterForm(SetupForm):

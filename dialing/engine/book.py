@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q
 
 from campaigns.models import Campaign, Schedule
-from dialing import ports
+from dialing.capacity import Capacity, capacity
 from dialing.leases import database_time
 from dialing.pacing import SETTLE, Demand
 from leads.models import CallAttempt, LeadStatus
@@ -39,8 +39,8 @@ class AttemptEntry:
 class Book:
     centers: frozenset[Center]
     demands: dict[int, Demand]
-    ports: int
-    """Registered ports over all workers."""
+    capacity: Capacity
+    """Of the registered ports over all workers."""
     attempts: list[AttemptEntry]
 
 
@@ -49,7 +49,7 @@ def read_book(now: datetime) -> Book:
     return Book(
         centers=frozenset(_center(row) for row in ContactCenter.objects.filter(enabled=True)),
         demands=demands(now),
-        ports=ports.registered(database_time()).count(),
+        capacity=capacity(database_time()),
         attempts=_attempts(now),
     )
 

@@ -53,6 +53,7 @@ class Engine:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._missing: dict[int, float] = {}  # attempts that the database has ended -> since when we know
         self._has_book = False
+        self._next_turn: asyncio.TimerHandle | None = None  # when the carriers take another call
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -93,7 +94,7 @@ class Engine:
         now = time.monotonic()
         self._watch.follow(book.centers)
         self._pacer.campaigns(book.demands)
-        self._pacer.ports(book.ports)
+        self._pacer.ports(book.capacity.calls, per_second=book.capacity.per_second)
         settling = {entry.id for entry in book.attempts if not entry.is_open}
         open_now = {entry.id for entry in book.attempts if entry.is_open}
         missing = self._pacer.open_attempts(read_at) - open_now
@@ -209,10 +210,15 @@ class Engine:
         """`freed`: queues with an agent who became free, told at `heard_at`: these calls' promptness is measured."""
         if not self._has_book or self._publisher.is_down:
             return
-        demands = self._pacer.demands
-        for campaign, calls in self._pacer.plan(time.monotonic()).items():
+        now, demands = time.monotonic(), self._pacer.demands
+        for campaign, calls in self._pacer.plan(now).items():
             queue = demands[campaign].queue
             self._spawn(self._place(campaign, queue, calls, heard_at if queue in freed else None))
+        if self._next_turn is not None:
+            self._next_turn.cancel()
+        wait = self._pacer.held_up(now)
+        loop = asyncio.get_running_loop()
+        self._next_turn = None if wait is None else loop.call_later(wait, self._pace)
 
     async def _place(self, campaign: int, queue: int, calls: int, prompted_at: datetime | None) -> None:
         claimed: list[int] = []
@@ -260,6 +266,8 @@ class Engine:
             logger.error("A task of the engine failed.", exc_info=task.exception())
 
     async def _close(self) -> None:
+        if self._next_turn is not None:
+            self._next_turn.cancel()
         await self._watch.close()
         for task in list(self._tasks):
             task.cancel()

@@ -72,10 +72,13 @@ class Call:
             self._refuse(self._plan.refusal)
 
     def _refuse(self, refusal: Refusal, ended_by: str = "rejected") -> None:
-        reason = ("Reason", f"Q.850;cause={refusal.q850_cause}")
+        extra = [("Reason", f"Q.850;cause={refusal.q850_cause}")]
+        retry_after_s = self.exchange.config.customers.retry_after_s
+        if refusal is UNAVAILABLE and retry_after_s:
+            extra.append(("Retry-After", f"{retry_after_s:.0f}"))
         self.record.q850_cause = refusal.q850_cause
         self._end(refusal.sip_code, ended_by)
-        self._invite.reply(refusal.sip_code, local_tag=self.dialog.local_tag, extra=(reason,))
+        self._invite.reply(refusal.sip_code, local_tag=self.dialog.local_tag, extra=tuple(extra))
 
     def cancel(self) -> None:
         """The dialer gave up ringing: CANCEL, or BYE before the answer (RFC 3261 sections 9.2, 15)."""

@@ -34,6 +34,7 @@ class CustomerConfig:
     hang_up_after_s: float = 2.0  # the human who hangs up
     patience_s: float = 30.0  # hangs up when nothing happened for so long
     ring_timeout_s: float = 60.0  # the PBX's own, for a customer that never answers
+    retry_after_s: float = 0.0  # the Retry-After of `unavailable`; 0: none
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +179,7 @@ def _customers(fields: Fields) -> CustomerConfig:
         hang_up_after_s=fields.seconds("hang_up_after_s", default.hang_up_after_s),
         patience_s=fields.seconds("patience_s", default.patience_s),
         ring_timeout_s=fields.seconds("ring_timeout_s", default.ring_timeout_s),
+        retry_after_s=fields.seconds("retry_after_s", default.retry_after_s),
     )
     fields.finish()
     return customers

@@ -120,6 +120,19 @@ def test_load_dnc_loads_replaces_and_tells_the_wrong_lines(world: World, tmp_pat
 # --- telephony -------------------------------------------------------------------------------------------
 
 
+def test_a_port_is_behind_a_carrier_and_the_carrier_has_limits(master: Any) -> None:
+    port = master.post(
+        f"{V1}ports", {"extension": "7200", "password": "x", "registrar_host": "sbc.example"}
+    ).json()
+    one = f"{V1}carriers/{port['carrier']}"
+    assert master.get(one).json()["name"] == "sbc.example"
+    answer = master.patch(one, {"calls_per_second": "2.5", "max_calls": 30})
+    assert (answer.json()["calls_per_second"], answer.json()["max_calls"]) == ("2.5", 30)
+    assert master.patch(one, {"calls_per_second": "0"}).status_code == 400
+    assert master.patch(one, {"max_calls": 0}).status_code == 400
+    assert master.delete(one).status_code in {400, 409}, "its port uses it"
+
+
 def test_a_ports_password_is_written_and_never_read(master: Any) -> None:
     body = {"extension": "7100", "password": " secret ", "registrar_host": "pbx.example", "transport": "tls"}
     made = master.post(f"{V1}ports", body)

@@ -13,7 +13,7 @@ from campaigns.models import Campaign, Schedule
 from dnc.models import DncNumber, DncRemoval, DncService
 from groups.models import DialerGroup
 from leads.models import CallAttempt, Lead, LeadStatus, LeadUpload
-from telephony.models import ContactCenter, DialerPort, Queue, ResultRule
+from telephony.models import Carrier, ContactCenter, DialerPort, Queue, ResultRule
 from tests import factories as make
 
 SECRET = "Zebra"
@@ -91,5 +91,5 @@ def signed_in(user: User, **options: Any) -> Client:
 
 MODELS: list[type[Model]] = [
     User, DialerGroup, Campaign, Schedule, Lead, LeadUpload, CallAttempt,
-    DncNumber, DncRemoval, DncService, DialerPort, ContactCenter, Queue, ResultRule,
+    DncNumber, DncRemoval, DncService, Carrier, DialerPort, ContactCenter, Queue, ResultRule,
 ]  # fmt: skip

@@ -1,0 +1,202 @@
+"""Carrier limits: never faster and never more than a carrier allows, whoever dials; a 503 is left alone as long as it
+asks for."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from campaigns.models import Campaign
+from dialing import attempt as attempts
+from dialing import carriers, ports
+from dialing.attempt import Outcome, State
+from dialing.calls_worker import CallsWorker
+from dialing.capacity import Capacity, capacity
+from dialing.pacing import Demand, Pacer, Supply
+from dialing.reasons import why_not_dialing
+from leads.models import CallAttempt, Lead, LeadStatus
+from telephony.demo_pbx.process import DemoPbxProcess, DemoPbxReady
+from telephony.models import Carrier, ContactCenter, DialerPort
+from tests.factories import make_attempt, make_campaign, make_lead, make_leads, make_port, make_queue
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def carrier(count: int, **fields: Any) -> Carrier:
+    """A carrier with that many registered ports."""
+    made = Carrier.objects.create(name="trunk", **fields)
+    for _ in range(count):
+        make_port(
+            carrier=made,
+            state=DialerPort.State.REGISTERED,
+            worker="w",
+            lease_until=timezone.now() + timedelta(minutes=5),
+        )
+    return made
+
+
+def at_once(work: list[Callable[[], None]]) -> None:
+    """Each in a thread and on a connection of its own, as on as many hosts."""
+
+    def run(one: Callable[[], None]) -> None:
+        try:
+            one()
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run, args=(one,)) for one in work]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+
+
+def test_no_more_calls_a_second_than_the_carrier_takes_however_many_dial() -> None:
+    carrier(6, calls_per_second=Decimal(20))
+    campaign = make_campaign()
+    waiting = [make_attempt(lead).pk for lead in make_leads(campaign, 40)]
+    started: list[float] = []
+    until = time.monotonic() + 1.0
+
+    def dial(port: int) -> Callable[[], None]:
+        def work() -> None:
+            while time.monotonic() < until and waiting:
+                attempt = waiting.pop()
+                while time.monotonic() < until:
+                    try:
+                        assert attempts.start(attempt, "w", port)
+                    except carriers.NotYet as wait:
+                        time.sleep(wait.wait)
+                    else:
+                        started.append(time.monotonic())
+                        attempts.finish(attempt, Outcome(LeadStatus.BUSY, timezone.now()))
+                        break
+
+        return work
+
+    at_once([dial(port) for port in DialerPort.objects.values_list("pk", flat=True)])
+    assert 1 < len(started) <= 1 + 20 * (max(started) - until + 1.0) + 1
+    assert CallAttempt.objects.exclude(started_at=None).count() == len(started)
+
+
+def test_no_more_calls_in_parallel_than_the_carrier_takes() -> None:
+    carrier(6, max_calls=2)
+    made = [make_attempt(lead).pk for lead in make_leads(make_campaign(), 6)]
+    refused: list[str] = []
+
+    def dial(attempt: int, port: int) -> Callable[[], None]:
+        def work() -> None:
+            try:
+                attempts.start(attempt, "w", port)
+            except carriers.NotYet as wait:
+                refused.append(wait.reason)
+
+        return work
+
+    of = DialerPort.objects.values_list("pk", flat=True)
+    at_once([dial(attempt, port) for attempt, port in zip(made, of, strict=True)])
+    assert CallAttempt.objects.filter(state=State.DIALING).count() == 2
+    assert refused == ["The carrier trunk carries as many calls as it may."] * 4
+    attempts.finish(CallAttempt.objects.filter(state=State.DIALING)[0].pk, Outcome("BUSY", timezone.now()))
+    waiting = CallAttempt.objects.filter(state=State.CLAIMED)[0]
+    free = DialerPort.objects.exclude(call_attempts__ended_at=None, call_attempts__isnull=False)[0]
+    assert attempts.start(waiting.pk, "w", free.pk)
+
+
+def test_a_clock_that_was_set_back_does_not_stop_the_carrier() -> None:
+    carrier(1, calls_per_second=Decimal(50), next_call_at=timezone.now() + timedelta(hours=1))
+    port = DialerPort.objects.get().pk
+    made = make_attempt()
+    with pytest.raises(carriers.NotYet):
+        attempts._start_admitted(made.pk, "w", port, None)
+    time.sleep(0.03)
+    assert attempts._start_admitted(made.pk, "w", port, None)
+
+
+def test_the_engine_counts_what_the_carriers_take() -> None:
+    carrier(3, max_calls=2, calls_per_second=Decimal("2.5"))
+    assert capacity(timezone.now()) == Capacity(2, 2.5)
+    resting = Carrier.objects.create(name="b", resting_until=timezone.now() + timedelta(seconds=9))
+    port = make_port(
+        carrier=resting, state="REGISTERED", worker="w", lease_until=timezone.now() + timedelta(minutes=1)
+    )
+    assert capacity(timezone.now()) == Capacity(2, 2.5)
+    make_attempt(state=State.DIALING, port=port)
+    assert capacity(timezone.now()) == Capacity(3, 2.5), "a call that goes on keeps its place"
+    Carrier.objects.filter(pk=resting.pk).update(resting_until=None)
+    assert capacity(timezone.now()) == Capacity(3, None), "the other has no limit"
+
+
+def test_why_not_dialing_names_the_carrier_that_rests() -> None:
+    until = timezone.now() + timedelta(seconds=90)
+    carrier(1, resting_until=until, last_error="503 Service Unavailable, to be asked again after 90 s")
+    campaign = make_campaign()
+    make_lead(campaign)
+    ContactCenter.objects.update(state=ContactCenter.State.CONNECTED)
+    words = why_not_dialing(Campaign.objects.get(), timezone.now())
+    assert words is not None
+    assert words.startswith(f"The carrier trunk rests until {until:%H:%M:%S}: 503 Service Unavailable")
+
+
+@pytest.fixture
+def busy_trunk(tmp_path: Path) -> Iterator[DemoPbxReady]:
+    with DemoPbxProcess(tmp_path) as process:
+        yield process.start({"customers": {"refuse_after_s": 0.02, "retry_after_s": 30}, "queues": {}})
+
+
+def test_a_503_with_retry_after_lets_the_carrier_rest_and_the_lead_wait(busy_trunk: DemoPbxReady) -> None:
+    trunk = Carrier.objects.create(name="trunk")
+    for extension in ("6001", "6002"):
+        make_port(
+            extension=extension,
+            password=f"pw{extension}",
+            registrar_port=busy_trunk.sip_port,
+            carrier=trunk,
+        )
+    worker = CallsWorker(capacity=2, name="test worker")
+    worker.start()
+    try:
+        deadline = time.monotonic() + 5
+        while ports.registered(timezone.now()).count() < 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        campaign = make_campaign(queue=make_queue(pilot_number="7000"))
+        first = make_attempt(make_lead(campaign, phone_number="554100000106"))
+        second = make_attempt(make_lead(campaign, phone_number="554100000116"))
+        worker.carry_out(first.pk)
+        first.refresh_from_db()
+        assert (first.result, first.sip_code) == (LeadStatus.SERVICE_TEMPORARY_UNAVAILABLE, 503)
+        trunk.refresh_from_db()
+        assert trunk.resting_until is not None
+        assert timedelta(seconds=20) < trunk.resting_until - timezone.now() <= timedelta(seconds=30)
+        assert "30 s" in trunk.last_error
+        worker.carry_out(second.pk)
+        second.refresh_from_db()
+        assert second.state == State.WITHDRAWN
+        assert second.reason in {"The carrier trunk rests.", "No dialer port of this worker was free."}
+        lead = Lead.objects.get(phone_number="554100000116")
+        assert (lead.pool, lead.attempts) == (Lead.Pool.WAITING, 0)
+    finally:
+        worker.close()
+
+
+def test_the_pacer_plans_no_faster_than_the_carriers_take() -> None:
+    pacer = Pacer()
+    pacer.campaigns({1: Demand(1)})
+    pacer.ports(500, per_second=10)
+    pacer.queue_reported(1, Supply(frozenset(map(str, range(500))), frozenset()), 0.0)
+    placed, now = 0, 0.0
+    while now < 3.0:
+        placed += pacer.plan(now).get(1, 0)
+        wait = pacer.held_up(now)
+        assert wait is not None
+        assert wait > 0
+        now += wait
+    assert 29 <= placed <= 31
