@@ -54,6 +54,7 @@ RIGHTS: Mapping[str, Mapping[str, frozenset[Action]]] = {
         Role.CAMPAIGN_SUPERVISOR: _VIEW,
     },
     "leads.lead": {Role.CAMPAIGN_ADMINISTRATOR: _EDIT},
+    "leads.leadcount": {Role.CAMPAIGN_ADMINISTRATOR: _VIEW},
     "leads.leadupload": {Role.CAMPAIGN_ADMINISTRATOR: frozenset({Action.VIEW, Action.ADD})},
     "leads.callattempt": {Role.CAMPAIGN_ADMINISTRATOR: _VIEW},
     "leads.amdevidence": {Role.CAMPAIGN_ADMINISTRATOR: _VIEW},

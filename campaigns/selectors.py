@@ -48,7 +48,7 @@ def summaries(campaigns: Collection[int]) -> dict[int, Summary]:
         counts.attempts += calls
     attempts = CallAttempt.objects.filter(campaign__in=campaigns, ended_at=None)
     in_flight = dict(attempts.order_by().values_list("campaign").annotate(Count("id")))
-    due = _next_due(campaigns)
+    due = next_due(campaigns)
     return {
         campaign: Summary(
             total=sum(counts.status.values()),
@@ -62,8 +62,8 @@ def summaries(campaigns: Collection[int]) -> dict[int, Summary]:
     }
 
 
-def _next_due(campaigns: Collection[int]) -> dict[int, datetime | None]:
-    """The first entry of each campaign in the index that claims walk."""
+def next_due(campaigns: Collection[int]) -> dict[int, datetime | None]:
+    """When each campaign's next lead is due: the first entry of each campaign in the index that claims walk."""
     waiting = Lead.objects.filter(campaign=OuterRef("pk"), pool=Lead.Pool.WAITING)
     first = waiting.order_by("next_attempt_at").values("next_attempt_at")[:1]
     rows = Campaign.objects.filter(pk__in=campaigns).order_by()

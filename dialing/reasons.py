@@ -1,17 +1,71 @@
 """Why a campaign is not dialing, in words: "nothing dials and no reason is shown" is the loudest complaint of all."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime
+from functools import cached_property
 
+from django.db.models import Min
 from django.utils.formats import time_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
+from campaigns import selectors
 from campaigns.models import Campaign, Schedule
 from dialing import capacity, ports
 from dnc.models import DncService
-from leads.models import CallAttempt, Lead
-from telephony.models import ContactCenter, DialerPort
+from leads.models import CallAttempt
+from telephony.models import Carrier, ContactCenter, DialerPort
+
+
+class Moment:
+    """What the questions ask of the database, asked once for all campaigns, and only when a question needs it."""
+
+    def __init__(self, campaigns: Collection[Campaign], now: datetime) -> None:
+        self.now = now
+        self._campaigns = [campaign.pk for campaign in campaigns]
+
+    @cached_property
+    def schedules(self) -> dict[int, set[str]]:
+        """States of the schedules whose window it is, by campaign."""
+        found: dict[int, set[str]] = {campaign: set() for campaign in self._campaigns}
+        window = Schedule.objects.filter(
+            campaign__in=self._campaigns, opens_at__lte=self.now, closes_at__gt=self.now
+        )
+        for campaign, state in window.values_list("campaign", "state"):
+            found[campaign].add(state)
+        return found
+
+    @cached_property
+    def openings(self) -> dict[int, datetime]:
+        """When the next schedule opens, by campaign."""
+        coming = Schedule.objects.filter(campaign__in=self._campaigns, opens_at__gt=self.now).order_by()
+        return dict(coming.values_list("campaign").annotate(Min("opens_at")))
+
+    @cached_property
+    def next_due(self) -> dict[int, datetime | None]:
+        return selectors.next_due(self._campaigns)
+
+    @cached_property
+    def ports(self) -> int:
+        return ports.registered(self.now).count()
+
+    @cached_property
+    def capacity(self) -> int:
+        """Calls in parallel that ports and carriers allow."""
+        return capacity.capacity(self.now).calls
+
+    @cached_property
+    def resting_carrier(self) -> Carrier | None:
+        return capacity.resting(self.now).first()
+
+    @cached_property
+    def calls(self) -> int:
+        return CallAttempt.objects.filter(ended_at=None).count()
+
+    @cached_property
+    def port_error(self) -> str:
+        failed = DialerPort.objects.filter(enabled=True).exclude(last_error="").first()
+        return failed.last_error if failed else ""
 
 
 def why_not_dialing(campaign: Campaign, now: datetime) -> str | None:
@@ -20,45 +74,48 @@ def why_not_dialing(campaign: Campaign, now: datetime) -> str | None:
     Whether agents are free is the contact centre's news and not in the database: the answer may be None while
     all of them talk.
     """
-    for question in _QUESTIONS:
-        answer = question(campaign, now)
-        if answer:
-            return answer
-    return None
+    return why_none_dials([campaign], now)[campaign.pk]
 
 
-def _stopped(campaign: Campaign, now: datetime) -> str:
-    return "" if campaign.is_started else _("The campaign is stopped.")
-
-
-def _outside_hours(campaign: Campaign, now: datetime) -> str:
-    if _schedules_of_now(campaign, now):
-        return ""
-    coming = campaign.schedules.filter(opens_at__gt=now).order_by("opens_at").first()
-    if coming is None:
-        return _("Outside the hours, and no schedule is left.")
-    return _("Outside the hours; the next schedule opens on %(when)s.") % {
-        "when": _when(coming.opens_at, campaign)
+def why_none_dials(campaigns: Collection[Campaign], now: datetime) -> dict[int, str | None]:
+    """The same for many, by campaign, in as many queries as for one."""
+    moment = Moment(campaigns, now)
+    return {
+        campaign.pk: next((words for question in _QUESTIONS if (words := question(campaign, moment))), None)
+        for campaign in campaigns
     }
 
 
-def _list_out_of_service(campaign: Campaign, now: datetime) -> str:
+def _stopped(campaign: Campaign, moment: Moment) -> str:
+    return "" if campaign.is_started else _("The campaign is stopped.")
+
+
+def _outside_hours(campaign: Campaign, moment: Moment) -> str:
+    if moment.schedules[campaign.pk]:
+        return ""
+    opens_at = moment.openings.get(campaign.pk)
+    if opens_at is None:
+        return _("Outside the hours, and no schedule is left.")
+    return _("Outside the hours; the next schedule opens on %(when)s.") % {"when": _when(opens_at, campaign)}
+
+
+def _list_out_of_service(campaign: Campaign, moment: Moment) -> str:
     service = campaign.dnc_service
     if service is None:
         return ""
     is_down = service.state == DncService.State.OUT_OF_SERVICE
-    if is_down or Schedule.State.DNC_OOS in _schedules_of_now(campaign, now):
+    if is_down or Schedule.State.DNC_OOS in moment.schedules[campaign.pk]:
         return _("The do-not-call service %(name)s is out of service.") % {"name": service.name}
     return ""
 
 
-def _not_running(campaign: Campaign, now: datetime) -> str:
-    if Schedule.State.RUNNING in _schedules_of_now(campaign, now):
+def _not_running(campaign: Campaign, moment: Moment) -> str:
+    if Schedule.State.RUNNING in moment.schedules[campaign.pk]:
         return ""
     return _("The schedule has not been opened; is the beat process running?")
 
 
-def _not_connected(campaign: Campaign, now: datetime) -> str:
+def _not_connected(campaign: Campaign, moment: Moment) -> str:
     center = campaign.queue.contact_center
     if not center.enabled:
         return _("The contact centre %(name)s is disabled.") % {"name": center.name}
@@ -70,14 +127,12 @@ def _not_connected(campaign: Campaign, now: datetime) -> str:
     return ""
 
 
-def _no_port(campaign: Campaign, now: datetime) -> str:
-    if not ports.registered(now).exists():
-        failed = DialerPort.objects.filter(enabled=True).exclude(last_error="").first()
-        return _("No dialer port is registered. %(error)s") % {"error": failed.last_error if failed else ""}
-    used = CallAttempt.objects.filter(ended_at=None).count()
-    if used < capacity.capacity(now).calls:
+def _no_port(campaign: Campaign, moment: Moment) -> str:
+    if not moment.ports:
+        return _("No dialer port is registered. %(error)s") % {"error": moment.port_error}
+    if moment.calls < moment.capacity:
         return ""
-    carrier = capacity.resting(now).first()
+    carrier = moment.resting_carrier
     if carrier is None:
         return _("All dialer ports are in use, or as many as their carriers allow.")
     return _("The carrier %(name)s rests until %(when)s: %(error)s.") % {
@@ -87,18 +142,16 @@ def _no_port(campaign: Campaign, now: datetime) -> str:
     }
 
 
-def _no_lead(campaign: Campaign, now: datetime) -> str:
-    coming = (
-        Lead.objects.filter(campaign=campaign, pool=Lead.Pool.WAITING).order_by("next_attempt_at").first()
-    )
-    if coming is None:
+def _no_lead(campaign: Campaign, moment: Moment) -> str:
+    due = moment.next_due[campaign.pk]
+    if due is None:
         return _("No lead is left to call.")
-    if coming.next_attempt_at > now:
-        return _("No lead is due until %(when)s.") % {"when": _when(coming.next_attempt_at, campaign)}
+    if due > moment.now:
+        return _("No lead is due until %(when)s.") % {"when": _when(due, campaign)}
     return ""
 
 
-_QUESTIONS: tuple[Callable[[Campaign, datetime], str], ...] = (
+_QUESTIONS: tuple[Callable[[Campaign, Moment], str], ...] = (
     _stopped,
     _outside_hours,
     _list_out_of_service,
@@ -107,12 +160,6 @@ _QUESTIONS: tuple[Callable[[Campaign, datetime], str], ...] = (
     _not_connected,
     _no_port,
 )
-
-
-def _schedules_of_now(campaign: Campaign, now: datetime) -> set[str]:
-    """States of the schedules whose window `now` is in."""
-    window = campaign.schedules.filter(opens_at__lte=now, closes_at__gt=now)
-    return set(window.values_list("state", flat=True))
 
 
 def in_seconds(moment: datetime | None, campaign: Campaign) -> str:

@@ -1,6 +1,7 @@
 """`campaigns/{id}/leads` with uploads, and `attempts` of the API."""
 
 from datetime import datetime
+from functools import partial
 from typing import Any, ClassVar
 
 from django.apps import apps
@@ -8,10 +9,12 @@ from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django_filters import rest_framework as filters
+from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.decorators import action
+from rest_framework.filters import OrderingFilter, SearchFilter
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -20,10 +23,11 @@ from rest_framework.serializers import BaseSerializer
 
 from accounts import scope
 from accounts.api_base import CRUD, CrudViewSet, FilterSet, ModelSerializer, ReadViewSet, ScopedViewSet
-from accounts.api_formats import RawCsv, uploaded_file
+from accounts.api_formats import Pages, RawCsv, uploaded_file
+from accounts.paging import LargePaginator
 from accounts.scope import Action
-from leads import services, uploads
-from leads.models import CallAttempt, Lead, LeadUpload
+from leads import counts, selectors, services, uploads
+from leads.models import CallAttempt, Lead, LeadCount, LeadUpload
 
 IN_CAMPAIGN = OpenApiParameter(
     "campaign_pk", OpenApiTypes.INT64, OpenApiParameter.PATH, description="Campaign."
@@ -88,12 +92,34 @@ class LeadFilter(FilterSet):
         return leads.filter(pool=Lead.Pool.DONE) if value else leads.exclude(pool=Lead.Pool.DONE)
 
 
+class LeadPages(Pages):
+    """Counts with the kept counts, where they know the filters."""
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
+        kept_count = None
+        if not {"search", "phone_number"} & request.query_params.keys():
+            kept = LeadCount.objects.filter(campaign=view.campaign)
+            kept_count = counts.total(LeadFilter(request.query_params, queryset=kept, request=request).qs)
+        paginator: Any = partial(LargePaginator, kept_count=kept_count)
+        self.django_paginator_class = paginator
+        return super().paginate_queryset(queryset, request, view)
+
+
+class LeadSearch(SearchFilter):
+    """As the list of the web application searches."""
+
+    def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
+        return selectors.search(queryset, request.query_params.get("search", "").replace("\x00", ""))
+
+
 @extend_schema(parameters=[IN_CAMPAIGN])
 class LeadViewSet(InCampaign, CrudViewSet):
     """The leads of one campaign; they change only while it is stopped."""
 
     queryset = Lead.objects.select_related("campaign")
     serializer_class = LeadSerializer
+    pagination_class = LeadPages
+    filter_backends = [DjangoFilterBackend, LeadSearch, OrderingFilter]
     filterset_class = LeadFilter
     search_fields: ClassVar[list[str]] = ["name", "phone_number"]
     ordering_fields: ClassVar[list[str]] = [

@@ -12,6 +12,7 @@ from campaigns.models import Campaign
 from dialer_project import health
 from dialer_project.pages import marks
 from dialer_project.pages.live import campaign_figures, with_summaries
+from dialer_project.pages.reasons import all_idle
 from leads.models import LeadStatus
 from telephony.models import ContactCenter, DialerPort
 
@@ -30,11 +31,15 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 
 def _campaigns(request: HttpRequest) -> dict[str, Any]:
     seen = scope.visible(request.user, Campaign.objects.all())
-    listed = seen.select_related("group", "queue__contact_center").order_by("state", "-created_at")[:SHOWN]
+    listed = seen.select_related("group", "queue__contact_center", "dnc_service").order_by(
+        "state", "-created_at"
+    )[:SHOWN]
     cards = []
-    for campaign, summary in with_summaries(listed):
+    pairs = with_summaries(listed)
+    idle = all_idle(pairs)
+    for campaign, summary in pairs:
         key = f"c{campaign.pk}"
-        figures = campaign_figures(campaign, summary)
+        figures = campaign_figures(campaign, summary, idle[campaign.pk])
         cards.append(
             {
                 "campaign": campaign,

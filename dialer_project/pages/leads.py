@@ -13,12 +13,14 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from accounts import scope
 from accounts.models import User
+from accounts.paging import LargePaginator
 from dialer_project.admin_base import ScopedModelAdmin, ServiceForm
-from dialer_project.pages import marks
+from dialer_project.pages import kept_paginator, marks
 from dialer_project.pages.campaign_bar import CampaignBarOnList, campaign_bar, chosen_campaign
 from dialer_project.pages.filters import CampaignFilter, NotYetDoneFilter
+from dialer_project.pages.kept_paginator import KeptCountChangeList
 from dialer_project.times import in_zone
-from leads import services
+from leads import selectors, services
 from leads.models import CallAttempt, Lead, LeadStatus
 
 
@@ -48,8 +50,17 @@ class LeadAdmin(CampaignBarOnList, ScopedModelAdmin):
     change_form_outer_before_template = "dialer/campaign_bar.html"
     change_form_outer_after_template = "dialer/lead_story.html"
 
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeptCountChangeList]:
+        return KeptCountChangeList
+
+    def get_paginator(self, request: HttpRequest, queryset: Any, per_page: int, *args: Any) -> LargePaginator:
+        return kept_paginator.paginator(request, queryset, per_page)
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Lead]:
         return super().get_queryset(request).select_related("campaign")
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
+        return selectors.search(queryset, search_term), False
 
     def get_list_display(self, request: HttpRequest) -> list[str]:
         columns = list(super().get_list_display(request))

@@ -1,0 +1,127 @@
+"""Milliseconds and queries of the pages that count leads, with a million of them.
+
+    python -m benchmarks.pages_at_scale [--leads 1000000] [--campaigns 20]
+
+Half of the leads are in one campaign, the rest in the others; two thirds have been called. Each page is asked for
+through the whole web application in this process, by a campaign administrator, five times after a first; printed are
+the median milliseconds and the most queries of one. `longest_ms` and `most_queries` are the worst page's.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import time
+from typing import Any
+
+ASKED = 5
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--leads", type=int, default=1_000_000)
+    parser.add_argument("--campaigns", type=int, default=20)
+    options = parser.parse_args()
+
+    from tests import services  # its own servers in a folder of their own
+
+    os.environ["DJANGO_SETTINGS_MODULE"] = "dialer_project.settings"
+    try:
+        services.start_postgres()
+        services.start_valkey()
+        print(json.dumps(measure(options.leads, options.campaigns)))
+    finally:
+        services.pytest_unconfigure()
+
+
+def measure(leads: int, others: int) -> dict[str, object]:
+    import django
+    from django.conf import settings
+    from django.core.management import call_command
+
+    django.setup()
+    settings.ALLOWED_HOSTS = ["*"]
+    call_command("migrate", verbosity=0)
+    from django.test import Client
+
+    from tests.factories import make_user
+
+    user = make_user()
+    group = user.dialer_groups.get()
+    large = fill(group, leads, others)
+    browser = Client()
+    browser.force_login(user, backend="accounts.backends.RoleBackend")
+    last = leads // 2 // 3 // 25
+    of_large = f"campaign__id__exact={large}"
+    pages = {
+        "overview": "/",
+        "campaigns": "/campaigns/campaign/",
+        "summary": f"/campaigns/campaign/{large}/summary/",
+        "leads": "/leads/lead/",
+        "leads_of_campaign": f"/leads/lead/?{of_large}",
+        "leads_all": f"/leads/lead/?{of_large}&progress=all",
+        "leads_busy": f"/leads/lead/?{of_large}&progress=all&status__exact=BUSY",
+        "leads_not_called": f"/leads/lead/?{of_large}&status__exact=NOT_CALLED",
+        "leads_late_page": f"/leads/lead/?{of_large}&p={last}",
+        "leads_search_name": f"/leads/lead/?{of_large}&progress=all&q=Silvester+77777",
+        "leads_search_number": f"/leads/lead/?{of_large}&progress=all&q=041000777",
+        "api_leads": f"/api/v1/campaigns/{large}/leads/?page_size=25",
+        "api_leads_late_page": f"/api/v1/campaigns/{large}/leads/?page_size=25&page={leads // 2 // 25}",
+        "api_summary": f"/api/v1/campaigns/{large}/summary/",
+    }
+    figures = {name: ask(browser, address) for name, address in pages.items()}
+    return {
+        "leads": leads,
+        "pages": figures,
+        "longest_ms": max(ms for ms, _ in figures.values()),
+        "most_queries": max(queries for _, queries in figures.values()),
+        "load_1m": round(os.getloadavg()[0], 1),
+    }
+
+
+def fill(group: Any, leads: int, others: int) -> int:
+    """Campaigns and their leads; returns the id of the largest."""
+    from django.db import connection
+
+    from tests.factories import make_campaign, make_queue
+
+    queue = make_queue()
+    made = [make_campaign(group=group, queue=queue).pk for _ in range(others + 1)]
+    large, small = made[-1], made[:-1]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO leads_lead
+                (campaign_id, name, description, phone_number, attempts, status, pool, next_attempt_at)
+            SELECT CASE WHEN n %% 2 = 0 THEN %(large)s ELSE (%(small)s::bigint[])[1 + n / 2 %% %(others)s] END,
+                   'Mary Silvester ' || n, '', (554100000000 + n)::text, n / 2 %% 3,
+                   CASE WHEN n / 2 %% 3 = 0 THEN 'NOT_CALLED' WHEN n / 2 %% 3 = 1 THEN 'BUSY' ELSE 'SUCCESS' END,
+                   CASE WHEN n / 2 %% 3 = 2 THEN 'DONE' ELSE 'WAITING' END, now() + n * interval '1 ms'
+              FROM generate_series(1, %(leads)s) n
+            """,
+            {"large": large, "small": small, "others": others, "leads": leads},
+        )
+        cursor.execute("VACUUM ANALYZE leads_lead")
+    return large
+
+
+def ask(browser: Any, address: str) -> tuple[float, int]:
+    """Median milliseconds and most queries of a page."""
+    from django.db import connection
+    from django.test.utils import CaptureQueriesContext
+
+    times, queries = [], []
+    for _ in range(ASKED + 1):
+        began = time.perf_counter()
+        with CaptureQueriesContext(connection) as asked:
+            answer = browser.get(address)
+        times.append((time.perf_counter() - began) * 1000)
+        queries.append(len(asked))
+        assert answer.status_code == 200, f"{address}: {answer.status_code}"
+    return round(statistics.median(times[1:]), 1), max(queries[1:])
+
+
+if __name__ == "__main__":
+    main()

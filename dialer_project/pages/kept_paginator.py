@@ -1,0 +1,31 @@
+"""The pages of the lead list: how many there are comes from the kept counts."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from unfold.views import ChangeList
+
+from accounts import scope
+from accounts.paging import LargePaginator
+from leads import counts
+from leads.models import LeadCount
+
+
+class KeptCountChangeList(ChangeList):  # type: ignore[misc]
+    """Counts by the filters of the list; what a search finds is counted row by row."""
+
+    def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request, *args, **kwargs)
+        if not self.query:
+            kept = scope.visible(request.user, LeadCount.objects.all())
+            for chosen in self.filter_specs:
+                filtered = chosen.queryset(request, kept)
+                kept = kept if filtered is None else filtered
+            request.__dict__["kept_count"] = counts.total(kept)
+        return rows
+
+
+def paginator(request: HttpRequest, rows: QuerySet[Any], per_page: int) -> LargePaginator:
+    """For `ModelAdmin.get_paginator` of a list with a `KeptCountChangeList`."""
+    return LargePaginator(rows, per_page, kept_count=request.__dict__.get("kept_count"))
