@@ -4,6 +4,7 @@ import contextlib
 import logging
 import os
 import random
+from collections.abc import Iterator
 
 import pytest
 
@@ -16,7 +17,7 @@ from telephony.sip.sdp import parse_sdp
 from telephony.sip.transaction_layer import MAX_SERVER_TRANSACTIONS
 from telephony.sip.transport import Destination
 
-from .simulated_peer import SDP, SimulatedCall
+from .simulated_peer import ACCOUNT, SDP, SimulatedCall
 from .test_sip_messages import TORTURE
 
 ROUNDS = int(os.environ.get("FUZZ_ROUNDS", "4000"))  # 100,000 take half a minute
@@ -106,29 +107,79 @@ def conversation(sim: SimulatedCall) -> list[bytes]:
     return said
 
 
-def test_mutated_messages_raise_nothing_and_leave_nothing(caplog: pytest.LogCaptureFixture) -> None:
+class Faults(logging.Handler):
+    """Log lines that must not be: a step that failed, or what nobody may read."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.lines: list[str] = []
+        self.seen = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = self.format(record)
+        self.seen += 1
+        if "a SIP step failed" in line or ACCOUNT.password in line or 'response="' in line:
+            self.lines.append(line)
+
+
+@pytest.fixture
+def faults() -> Iterator[Faults]:
+    handler, logger = Faults(), logging.getLogger("telephony")
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    yield handler
+    logger.removeHandler(handler)
+    logger.setLevel(level)
+
+
+def test_mutated_messages_raise_nothing_and_leave_nothing_and_a_call_goes_on(faults: Faults) -> None:
     seed = random.Random(20260101)
     corpus = [path.read_bytes() for path in sorted(TORTURE.glob("*.dat"))]
     bystander = SimulatedCall()
     bystander.answer()
     victim, said = SimulatedCall(), list[bytes]()
-    with caplog.at_level(logging.WARNING):
-        for number in range(ROUNDS):
-            if number % 200 == 0:
-                victim = SimulatedCall()
-                said = conversation(victim)
-                victim.call.state = CallState.ANSWERED  # keep it listening after its BYE
-                victim.call.ending = None
-            data = mutate(seed, seed.choice(said + corpus if number % 3 else said))
-            victim.layer.receive(data, STRANGER)
-            bystander.layer.receive(data, STRANGER)
-            if number % 97 == 0:
-                victim.clock.advance(0.3)
-    assert "a SIP step failed" not in caplog.text
-    assert bystander.call.state is CallState.ANSWERED
+    for number in range(ROUNDS):
+        if number % 200 == 0:
+            leaves_nothing(victim)
+            victim = SimulatedCall()
+            said = conversation(victim)
+            victim.call.state = CallState.ANSWERED  # keep it listening after its BYE
+            victim.call.ending = None
+        data = mutate(seed, seed.choice(said + corpus if number % 3 else said))
+        victim.layer.receive(data, STRANGER)
+        bystander.layer.receive(data, STRANGER)
+        if number % 97 == 0:
+            victim.clock.advance(0.3)
+    assert faults.lines == []
+    assert faults.seen > ROUNDS
+    leaves_nothing(victim)
+    goes_on(bystander)
     bystander.clock.advance(70)
     assert bystander.layer.open_transactions == 0
     assert bystander.clock.pending == 0
+
+
+def leaves_nothing(sim: SimulatedCall) -> None:
+    """Hung up, and all timers run out."""
+    sim.call.hang_up()
+    sim.clock.advance(200)
+    assert sim.layer.open_transactions == 0
+    assert sim.clock.pending == 0
+
+
+def goes_on(sim: SimulatedCall) -> None:
+    """The call is up, is held and resumed by the peer, transferred, and hung up."""
+    assert sim.call.state is CallState.ANSWERED
+    for direction in (b"sendonly", b"sendrecv"):
+        offer = sim.request("INVITE", body=SDP + b"a=" + direction + b"\r\n")
+        assert sim.methods[-1] == "200"
+        sim.request("ACK", cseq=int(offer.headers["CSeq"].split()[0]))
+    sim.call.refer("7000")
+    sim.respond(202, sim.last("REFER"))
+    sim.call.hang_up()
+    sim.respond(200, sim.last("BYE"))
+    assert sim.call.ending is not None
 
 
 def test_a_flood_of_requests_is_bounded() -> None:
