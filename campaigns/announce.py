@@ -15,7 +15,7 @@ CHANNEL = "dialer"
 def announce(event: str, **fields: Any) -> None:
     """Notifies `{"event": event, **fields}` to every listener, on commit.
 
-    Events: `campaign` (campaign, state), `schedule` (campaign), `leads` (campaign), `ports` (no fields),
+    Events: `campaign` (campaign, state), `schedule` (campaign), `leads` (campaign), `ports` (no fields), `recall` (attempts: no agent is left for them),
     `attempt` (attempt, campaign, queue, state, result, at: seconds since 1970).
     """
     with connection.cursor() as cursor:

@@ -86,6 +86,15 @@ class LeadCountsSerializer(serializers.Serializer[Any]):
     in_flight = serializers.IntegerField(help_text="Calls going on now.")
     attempts = serializers.IntegerField(help_text="Dialed calls.")
     next_due = serializers.DateTimeField(allow_null=True)
+    answered_by_persons = serializers.IntegerField(source="answered.persons")
+    abandoned = serializers.IntegerField(
+        source="answered.abandoned", help_text="Answered by a person, and nobody took the call."
+    )
+    abandoned_rate = serializers.FloatField(
+        source="answered.abandoned_rate",
+        allow_null=True,
+        help_text="Abandoned / answered by persons, 0 to 1.",
+    )
 
 
 class SummarySerializer(serializers.ModelSerializer[Campaign]):

@@ -8,6 +8,7 @@ from datetime import datetime
 from django.db.models import Count, OuterRef, Subquery, Sum
 
 from campaigns.models import Campaign
+from leads.answered import Answered, answered
 from leads.models import CallAttempt, Lead, LeadCount, LeadStatus
 
 
@@ -24,6 +25,7 @@ class Summary:
     waiting: int
     """Leads that will be called (again)."""
     next_due: datetime | None
+    answered: Answered = field(default_factory=Answered)
 
     @property
     def done(self) -> int:
@@ -37,7 +39,7 @@ def summary(campaign: Campaign) -> Summary:
 
 
 def summaries(campaigns: Collection[int]) -> dict[int, Summary]:
-    """By campaign id. Three queries, whatever the number of campaigns and leads."""
+    """By campaign id. Four queries, whatever the number of campaigns and leads."""
     counted = {campaign: _Counts() for campaign in campaigns}
     kept = LeadCount.objects.filter(campaign__in=campaigns).order_by()
     rows = kept.values_list("campaign", "status", "pool").annotate(Sum("leads"), Sum("calls"))
@@ -49,6 +51,7 @@ def summaries(campaigns: Collection[int]) -> dict[int, Summary]:
     attempts = CallAttempt.objects.filter(campaign__in=campaigns, ended_at=None)
     in_flight = dict(attempts.order_by().values_list("campaign").annotate(Count("id")))
     due = next_due(campaigns)
+    by_persons = answered(campaigns)
     return {
         campaign: Summary(
             total=sum(counts.status.values()),
@@ -57,6 +60,7 @@ def summaries(campaigns: Collection[int]) -> dict[int, Summary]:
             in_flight=in_flight.get(campaign, 0),
             waiting=counts.pool[Lead.Pool.WAITING],
             next_due=due.get(campaign),
+            answered=by_persons.get(campaign, Answered()),
         )
         for campaign, counts in counted.items()
     }

@@ -21,13 +21,15 @@ from dialing.gate import Answer, Verdict
 from dialing.leases import LEASE
 from dialing.start import CallOrder as CallOrder
 from dialing.start import to_dialing
-from leads import pool
+from leads import answered, pool
 from leads.models import CallAttempt, Lead, LeadStatus
 
 State = CallAttempt.State
 
 UNDER_WAY = (State.DIALING, State.ANSWERED, State.TRANSFERRING)
 OPEN = (State.CLAIMED, *UNDER_WAY)
+
+NOBODY_LEFT = "No agent was left for the call."
 
 # What may precede each state that `record_progress` writes.
 _BEFORE = {
@@ -54,6 +56,8 @@ class Outcome:
     amd_verdict: str = ""
     amd_cause: str = ""
     amd_decision_ms: int | None = None
+    abandoned: bool = False
+    """A person answered and nobody took the call."""
 
 
 def start(attempt_id: int, worker: str, port_id: int) -> CallOrder | None:
@@ -140,6 +144,16 @@ def withdraw(attempt_id: int, reason: str, *, used_up: bool = False) -> bool:
     return True
 
 
+def recall(attempt_ids: list[int]) -> None:
+    """No agent is left for these calls: claimed ones are withdrawn, ringing ones are cancelled by their workers.
+
+    Answered ones go on. A cancelled call has rung: it ends as FAILED, and counts.
+    """
+    ringing = [attempt for attempt in attempt_ids if not withdraw(attempt, NOBODY_LEFT)]
+    if ringing:
+        announce("recall", attempts=ringing)
+
+
 @transaction.atomic
 def take_back(attempt_id: int, worker: str, reason: str) -> bool:
     """DIALING -> WITHDRAWN by the worker that started it and sent no INVITE: nothing was dialed, nothing counts."""
@@ -194,12 +208,15 @@ def finish(attempt_id: int, outcome: Outcome) -> bool:
         amd_verdict=outcome.amd_verdict[:8],
         amd_cause=outcome.amd_cause[:200],
         amd_decision_ms=outcome.amd_decision_ms,
+        abandoned=outcome.abandoned,
     )
     if not ended:
         return False
     attempt = CallAttempt.objects.select_related("lead__campaign").get(pk=attempt_id)
     if attempt.lead is not None:
         _settle_lead(attempt.lead, outcome)
+    if outcome.answered_at is not None and outcome.result != LeadStatus.AMD:
+        answered.count(attempt.campaign_id, outcome.ended_at, abandoned=outcome.abandoned)
     _announce(attempt, State.ENDED, outcome.result)
     transaction.on_commit(lambda: tallies.count(tallies.RESULTS, str(outcome.result)))
     return True

@@ -76,6 +76,8 @@ class ActiveCall:
     """When the gate was asked, on `time.monotonic()`: a stop heard after that is for this call."""
     cancel: asyncio.Event = field(default_factory=asyncio.Event)
     is_answered: bool = False
+    why: str = ""
+    """Why the call was cancelled, if that was not a stop."""
     call_id: str = ""
     """Of its INVITE, once that has left."""
 
@@ -160,9 +162,9 @@ class CallLoop:
         self._stopped_at[campaign] = time.monotonic()
         return self._cancel([call for call in self.calls.values() if call.order.campaign == campaign])
 
-    def cancel_attempts(self, attempts: Collection[int]) -> int:
-        """Cancels those of these calls that nobody has answered; returns how many."""
-        return self._cancel([self.calls[attempt] for attempt in attempts if attempt in self.calls])
+    def cancel_attempts(self, attempts: Collection[int], why: str = "") -> int:
+        """Cancels those of these calls that nobody has answered; returns how many. `why` is for the record."""
+        return self._cancel([self.calls[attempt] for attempt in attempts if attempt in self.calls], why)
 
     def dial_no_more(self) -> None:
         """The end begins: nothing new, and what rings is cancelled."""
@@ -180,9 +182,10 @@ class CallLoop:
         for call in self.calls.values():
             call.cancel.set()
 
-    def _cancel(self, calls: list[ActiveCall]) -> int:
+    def _cancel(self, calls: list[ActiveCall], why: str = "") -> int:
         ringing = [call for call in calls if not call.is_answered and not call.cancel.is_set()]
         for call in ringing:
+            call.why = why
             call.cancel.set()
         return len(ringing)
 
@@ -222,6 +225,8 @@ class CallLoop:
             error = fault
         finally:
             del self.calls[call.order.attempt]
+            if report is not None and call.why and report.answered_at is None:
+                report.reason = call.why
             heard = detector.heard() if detector is not None else None
             call.events.put(Ended(datetime.now(UTC), report, error, heard))
 

@@ -65,6 +65,20 @@ class CallReport:
     ended_at: datetime | None = None
     answered_monotonic: float | None = None
 
+    @property
+    def is_abandoned(self) -> bool:
+        """A person was passed on and nobody took the call: refused, given up in the queue, or waiting too long there.
+
+        A peer that releases our leg after the 202 without a final NOTIFY has taken the call over (DESIGN 6).
+        """
+        if self.transfer is None:
+            return False
+        final, accepted = self.transfer.final_code, self.transfer.accepted_code
+        if final is not None:
+            return not 200 <= final < 300
+        is_accepted = accepted is not None and 200 <= accepted < 300
+        return not (is_accepted and self.ended_by is EndedBy.REMOTE)
+
     def as_json(self) -> dict[str, Any]:
         """The object that `test_call --json` prints, in the order of DESIGN 6."""
         return {

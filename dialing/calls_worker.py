@@ -161,6 +161,8 @@ class CallsWorker:
         match announcement:
             case {"event": "campaign", "campaign": int(campaign), "state": Campaign.State.STOPPED}:
                 self._cancelled(self.calls.campaign_stopped(campaign))
+            case {"event": "recall", "attempts": list(recalled)}:
+                self._cancelled(self.calls.cancel_attempts(recalled, attempts.NOBODY_LEFT))
             case {"event": "ports"}:
                 self.keeper.look_again()
 
@@ -280,6 +282,7 @@ def outcome(event: Ended) -> Outcome:
         amd_verdict=amd.verdict if amd else "",
         amd_cause=amd.cause if amd else "",
         amd_decision_ms=amd.decision_ms if amd else None,
+        abandoned=report.is_abandoned,
     )
 
 

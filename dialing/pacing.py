@@ -24,6 +24,10 @@ SETTLE = 5.0
 """Seconds that an agent stays reserved after a transfer of which no pick-up was seen."""
 REORDERING = 0.1
 """Seconds by which a pick-up may seem to precede its transfer: the two events come by different ways."""
+VANISHED = 0.5
+"""Seconds for which agents must be too few before calls are recalled: the news of an answer may be on its way."""
+RECALL_AGAIN = 1.0
+"""Seconds after which a recalled call that still goes on is named again."""
 DRY = 1.0
 """Seconds for which a campaign that had fewer due leads than asked for is left alone."""
 
@@ -58,6 +62,8 @@ class _Reservation:
     since: float
     transferred_at: float | None = None
     ended_at: float | None = None
+    answered: bool = False
+    recalled_at: float = float("-inf")
     served: bool = False
     """Somebody is busy with the call: it holds its port until the attempt ends, but no free agent any more."""
 
@@ -69,6 +75,8 @@ class _Line:
     supply: Supply = field(default_factory=lambda: Supply(frozenset(), frozenset()))
     reported_at: float = float("-inf")
     pickups: list[float] = field(default_factory=list)
+    short_since: float | None = None
+    """Since when there are more calls than agents for them."""
     turns: Turns = field(default_factory=Turns)
     weight: int = 1
     """Of its campaigns that had leads at the last plan."""
@@ -155,6 +163,11 @@ class Pacer:
         """An open attempt: of a claim, or found at start."""
         if attempt not in self._ended:
             self._reservations.setdefault(attempt, _Reservation(queue, now))
+
+    def answered(self, attempt: int) -> None:
+        """Somebody answered: the call is carried through, whether or not an agent is left."""
+        if reservation := self._reservations.get(attempt):
+            reservation.answered = True
 
     def transferring(self, attempt: int, at: float, now: float) -> None:
         """The REFER of the attempt left at `at`; the next pick-up of its queue is for it."""
@@ -244,6 +257,37 @@ class Pacer:
             line = self._lines[queue]
             line.turns.give_back(campaign, demand.weight, calls)
             self._turns.give_back(queue, line.weight, calls)
+
+    def unattended(self, now: float) -> list[int]:
+        """Calls to cancel, since agents have gone while they rang: the youngest of those that nobody has answered."""
+        return [attempt for queue in self._lines for attempt in self._unattended_on(queue, now)]
+
+    def _unattended_on(self, queue: int, now: float) -> list[int]:
+        line = self._lines[queue]
+        coming = [
+            (reservation.since, attempt)
+            for attempt, reservation in self._reservations.items()
+            if reservation.queue == queue and reservation.transferred_at is None and not reservation.served
+        ]
+        passed_on = self.in_flight(queue) - self._planned_on.get(queue, 0) - len(coming)
+        taken = sum(
+            now - pickup <= VANISHED for pickup in line.pickups
+        )  # their transfer is yet to be heard of
+        short = len(coming) + max(line.supply.waiting, passed_on) - len(line.supply.free) - taken
+        if short <= 0 or now - line.reported_at > self.stale_after:
+            line.short_since = None
+            return []
+        line.short_since = now if line.short_since is None else line.short_since
+        if now - line.short_since < VANISHED:
+            return []
+        ringing = [attempt for _since, attempt in sorted(coming) if not self._reservations[attempt].answered]
+        recalled = []
+        for attempt in ringing[::-1][:short]:
+            reservation = self._reservations[attempt]
+            if now - reservation.recalled_at >= RECALL_AGAIN:
+                reservation.recalled_at = now
+                recalled.append(attempt)
+        return recalled
 
     def room(self, queue: int, now: float) -> int:
         """Calls that the queue has agents for: free - waiting - in flight; 0 or less means none."""

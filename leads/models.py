@@ -130,6 +130,30 @@ class LeadCount(models.Model):
         return f"{self.campaign_id} {self.status} {self.pool}: {self.leads}"
 
 
+class AnsweredCount(models.Model):
+    """A campaign's calls of one day (UTC) that persons answered, and those of them that nobody took.
+
+    Written by `leads.answered.count` with the end of each such call.
+    """
+
+    GROUP_PATH: ClassVar[str] = "campaign__group"
+
+    campaign = models.ForeignKey("campaigns.Campaign", models.CASCADE, related_name="answered_counts")
+    day = models.DateField()
+    persons = models.PositiveIntegerField()
+    abandoned = models.PositiveIntegerField()
+
+    class Meta:
+        verbose_name = _("answered calls")
+        verbose_name_plural = _("answered calls")
+        constraints = [
+            models.UniqueConstraint(fields=["campaign", "day"], name="answered_once_a_day"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.campaign_id} {self.day}: {self.abandoned} of {self.persons} abandoned"
+
+
 class CallAttempt(models.Model):
     """One try to reach a lead, kept as evidence also when lead or campaign are deleted.
 
@@ -193,6 +217,12 @@ class CallAttempt(models.Model):
     amd_verdict = models.CharField(_("AMD verdict"), max_length=8, blank=True)
     amd_cause = models.CharField(_("AMD cause"), max_length=200, blank=True)
     amd_decision_ms = models.PositiveIntegerField(_("AMD decision (ms)"), null=True)
+    abandoned = models.BooleanField(
+        _("abandoned"),
+        default=False,
+        db_default=False,
+        help_text=_("A person answered and nobody took the call."),
+    )
     worker = models.CharField(_("worker"), max_length=128, blank=True)
     lease_until = models.DateTimeField(_("leased until"))
 

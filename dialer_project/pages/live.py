@@ -56,6 +56,8 @@ def campaign_figures(campaign: Campaign, summary: Summary, why: str | None = Non
         f"{key}.waiting": _number(summary.waiting),
         f"{key}.in_flight": _number(summary.in_flight),
         f"{key}.attempts": _number(summary.attempts),
+        f"{key}.persons": _number(summary.answered.persons),
+        f"{key}.abandoned": abandoned(summary),
         f"{key}.why": why_idle(campaign, summary) if why is None else why,
         f"{key}.next_due": next_due(campaign, summary) or "–",
     }
@@ -63,6 +65,13 @@ def campaign_figures(campaign: Campaign, summary: Summary, why: str | None = Non
         figures[f"{key}.{status}"] = _number(summary.by_status[status])
         figures[f"{key}.{status}.share"] = marks.share(summary, status)
     return figures
+
+
+def abandoned(summary: Summary) -> str:
+    """Calls that a person answered and nobody took, with their share of those that persons answered: `3 (1.2 %)`."""
+    rate = summary.answered.abandoned_rate
+    count = _number(summary.answered.abandoned)
+    return count if rate is None else f"{count} ({formats.number_format(100 * rate, 1)} %)"
 
 
 def next_due(campaign: Campaign, summary: Summary) -> str:

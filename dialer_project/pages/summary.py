@@ -40,6 +40,8 @@ def summary_page(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
             (_("Waiting to be called"), f"{key}.waiting", figures[f"{key}.waiting"]),
             (_("In a call now"), f"{key}.in_flight", figures[f"{key}.in_flight"]),
             (_("Calls dialed"), f"{key}.attempts", figures[f"{key}.attempts"]),
+            (_("Answered by persons"), f"{key}.persons", figures[f"{key}.persons"]),
+            (_("Abandoned"), f"{key}.abandoned", figures[f"{key}.abandoned"]),
             (_("Next due"), f"{key}.next_due", figures[f"{key}.next_due"]),
         ],
         "success_key": f"{key}.{LeadStatus.SUCCESS}",

@@ -33,6 +33,7 @@ class AttemptEntry:
     queue: int | None
     transferred_at: datetime | None
     is_open: bool
+    is_answered: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +72,14 @@ def _attempts(now: datetime) -> list[AttemptEntry]:
         ended_at__gt=now - timedelta(seconds=SETTLE),
         result=LeadStatus.SUCCESS,
     )
-    columns = ("pk", "queue", "transferred_at", "ended_at")
+    columns = ("pk", "queue", "transferred_at", "ended_at", "answered_at")
     rows: list[tuple[Any, ...]] = [*CallAttempt.objects.filter(ended_at=None).values_list(*columns)]
     # by campaign and claimed_at: the index attempt_campaign_recent
     rows += CallAttempt.objects.filter(settling).order_by().values_list(*columns)
-    return [AttemptEntry(pk, queue, transferred, ended is None) for pk, queue, transferred, ended in rows]
+    return [
+        AttemptEntry(pk, queue, transferred, ended is None, answered is not None)
+        for pk, queue, transferred, ended, answered in rows
+    ]
 
 
 def _center(row: ContactCenter) -> Center:

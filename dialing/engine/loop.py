@@ -15,6 +15,7 @@ from typing import Any
 from django.db import InterfaceError, OperationalError
 from django.utils import timezone
 
+from dialing import attempt as attempts
 from dialing import reports, tallies
 from dialing.announcements import listen
 from dialing.claim import claim_leads
@@ -109,6 +110,8 @@ class Engine:
                 continue
             if not self._pacer.knows(entry.id):
                 self._pacer.reserve(entry.id, entry.queue, now)
+            if entry.is_answered:
+                self._pacer.answered(entry.id)
             if entry.transferred_at is not None:
                 self._pacer.transferring(entry.id, _monotonic(entry.transferred_at.timestamp()), now)
             if not entry.is_open:
@@ -128,7 +131,9 @@ class Engine:
 
     def _on_attempt(self, announcement: dict[str, Any]) -> None:
         attempt, state, now = announcement["attempt"], announcement["state"], time.monotonic()
-        if state == CallAttempt.State.TRANSFERRING:
+        if state == CallAttempt.State.ANSWERED:
+            self._pacer.answered(attempt)
+        elif state == CallAttempt.State.TRANSFERRING:
             self._pacer.transferring(attempt, _monotonic(announcement["at"]), now)
         elif state in {CallAttempt.State.ENDED, CallAttempt.State.WITHDRAWN}:
             transferred = announcement["result"] == LeadStatus.SUCCESS
@@ -216,6 +221,11 @@ class Engine:
             self._spawn(self._place(campaign, queue, calls, heard_at if queue in freed else None))
         if self._next_turn is not None:
             self._next_turn.cancel()
+        if gone := self._pacer.unattended(now):
+            logger.info(
+                "No agent is left for %d calls that nobody has answered: they are recalled.", len(gone)
+            )
+            self._spawn(self._quietly(attempts.recall, gone))
         wait = self._pacer.held_up(now)
         loop = asyncio.get_running_loop()
         self._next_turn = None if wait is None else loop.call_later(wait, self._pace)

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from campaigns import lifecycle
 from campaigns.models import Campaign
+from dialing import attempt as attempts
 from dialing import ports
 from dialing.attempt import State
 from dialing.calls_worker import CallsWorker
@@ -227,3 +228,19 @@ def test_a_port_enabled_later_is_picked_up_and_a_disabled_one_let_go(
     eventually(lambda: worker.ports.counts() == (1, 0))
     DialerPort.objects.filter(extension="6001").update(enabled=True)
     eventually(lambda: worker.ports.counts() == (2, 0))
+
+
+def test_a_call_without_an_agent_left_is_cancelled_and_says_why(
+    worker: CallsWorker, pbx: DemoPbxReady
+) -> None:
+    made = attempt("554100000104")
+    thread = threading.Thread(target=worker.carry_out, args=(made.pk,))
+    thread.start()
+    eventually(lambda: worker.calls.calls)
+    eventually(lambda: CallAttempt.objects.get().state == State.DIALING)
+    attempts.recall([made.pk])
+    thread.join(10)
+    made.refresh_from_db()
+    assert (made.state, made.result, made.reason) == (State.ENDED, LeadStatus.FAILED, attempts.NOBODY_LEFT)
+    assert Lead.objects.get().attempts == 1, "it has rung"
+    assert worker.ports.counts() == (2, 0)
