@@ -9,6 +9,7 @@ Every change is announced in its own transaction, save the start of a call, whic
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F, QuerySet
@@ -58,6 +59,8 @@ class Outcome:
     amd_decision_ms: int | None = None
     abandoned: bool = False
     """A person answered and nobody took the call."""
+    media_quality: dict[str, Any] | None = None
+    """`telephony.rtp.quality.MediaQuality` as JSON; None when the call was not answered."""
 
 
 def start(attempt_id: int, worker: str, port_id: int) -> CallOrder | None:
@@ -209,6 +212,7 @@ def finish(attempt_id: int, outcome: Outcome) -> bool:
         amd_cause=outcome.amd_cause[:200],
         amd_decision_ms=outcome.amd_decision_ms,
         abandoned=outcome.abandoned,
+        media_quality=outcome.media_quality,
     )
     if not ended:
         return False

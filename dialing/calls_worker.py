@@ -9,6 +9,7 @@ import contextlib
 import logging
 import threading
 import time
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -283,6 +284,7 @@ def outcome(event: Ended) -> Outcome:
         amd_cause=amd.cause if amd else "",
         amd_decision_ms=amd.decision_ms if amd else None,
         abandoned=report.is_abandoned,
+        media_quality=asdict(report.media) if report.media else None,
     )
 
 

@@ -13,6 +13,7 @@ from dialing.ports import LeasedPort
 from dialing.records import Records, one_line
 from telephony.sip.account import SipAccount
 from telephony.sip.registration import Registration, RegistrationFailed, RegistrationState
+from telephony.sip.sdes import MediaEncryption
 from telephony.sip.user_agent import UserAgent
 
 logger = logging.getLogger(__name__)
@@ -116,6 +117,7 @@ class PortKeeper:
             registrar_host=port.registrar_host,
             registrar_port=port.registrar_port,
             transport=port.transport,
+            encryption=MediaEncryption(port.media_encryption),
         )
         held = HeldPort(port, account)
         self._held[port.id] = held

@@ -25,6 +25,7 @@ class LeasedPort:
     registrar_host: str
     registrar_port: int
     transport: str
+    media_encryption: str
     is_registered: bool = field(default=False, compare=False)
     """By the record; a lease that ran out and was taken again by the same worker says no."""
     carrier: int | None = field(default=None, compare=False)
@@ -62,6 +63,7 @@ def keep_ports(worker: str, capacity: int, now: datetime) -> list[LeasedPort]:
             p.registrar_host,
             p.registrar_port,
             p.transport,
+            p.media_encryption,
             p.state == DialerPort.State.REGISTERED,
             p.carrier_id,
             _rest(p, now),

@@ -13,6 +13,7 @@ from telephony.sip.account import SipAccount, default_port
 from telephony.sip.call import EndedBy
 from telephony.sip.grammar import parse_host_port
 from telephony.sip.invite import target_uri
+from telephony.sip.sdes import MediaEncryption
 from telephony.sip.user_agent import RegistrationFailed, UserAgent
 
 from .call import CallPlan, place_call
@@ -39,6 +40,7 @@ def check_of(
     registrar: str,
     *,
     transport: str = "udp",
+    srtp: str = "none",
     user: str | None = None,
     password: str | None = None,
     register: bool = True,
@@ -65,6 +67,7 @@ def check_of(
         registrar_host=host.strip("[]"),
         registrar_port=port or default_port(transport),
         transport=transport,
+        encryption=MediaEncryption(srtp),
     )
     for name, value in (("NUMBER", number), ("--transfer", transfer)):
         try:

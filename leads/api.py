@@ -226,7 +226,8 @@ class CallAttemptSerializer(ModelSerializer):
         fields = (
             "id", "campaign", "campaign_name", "lead", "lead_name", "phone_number", "number", "state", "result",
             "sip_code", "q850_cause", "reason", "ended_by", "call_id", "claimed_at", "started_at", "answered_at",
-            "transferred_at", "ended_at", "amd_verdict", "amd_cause", "amd_decision_ms", "abandoned", "queue", "port",
+            "transferred_at", "ended_at", "amd_verdict", "amd_cause", "amd_decision_ms", "abandoned", "media_quality",
+            "queue", "port",
         )  # fmt: skip
         read_only_fields = fields
 

@@ -223,6 +223,8 @@ class CallAttempt(models.Model):
         db_default=False,
         help_text=_("A person answered and nobody took the call."),
     )
+    media_quality = models.JSONField(_("audio"), null=True)
+    """`telephony.rtp.quality.MediaQuality` of an answered call: packets, loss, jitter, round trip, encryption."""
     worker = models.CharField(_("worker"), max_length=128, blank=True)
     lease_until = models.DateTimeField(_("leased until"))
 

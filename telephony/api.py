@@ -55,8 +55,8 @@ class DialerPortSerializer(ModelSerializer):
     class Meta:
         model = DialerPort
         fields = (
-            "id", "extension", "password", "registrar_host", "registrar_port", "transport", "carrier", "enabled", "state",
-            "last_error",
+            "id", "extension", "password", "registrar_host", "registrar_port", "transport", "carrier",
+            "media_encryption", "keys_without_tls", "enabled", "state", "last_error",
         )  # fmt: skip
         read_only_fields = ("state", "last_error")
         extra_kwargs = {"password": {"write_only": True, "trim_whitespace": False}}
@@ -67,7 +67,7 @@ class DialerPortViewSet(ConfigurationViewSet):
 
     queryset = DialerPort.objects.all()
     serializer_class = DialerPortSerializer
-    filterset_fields: ClassVar[list[str]] = ["enabled", "state", "transport", "carrier"]
+    filterset_fields: ClassVar[list[str]] = ["enabled", "state", "transport", "carrier", "media_encryption"]
     search_fields: ClassVar[list[str]] = ["extension", "registrar_host"]
     ordering_fields: ClassVar[list[str]] = ["id", "extension", "registrar_host", "state"]
 

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.history import History
 from telephony.contact_center import make_connector
 from telephony.results import CallResult
+from telephony.sip.sdes import MediaEncryption
 
 
 class ContactCenter(models.Model):
@@ -141,6 +142,13 @@ class DialerPort(models.Model):
         TCP = "tcp", "TCP"
         TLS = "tls", "TLS"
 
+    class Encryption(models.TextChoices):
+        """Of the audio: SRTP with keys from the SDP (`telephony.sip.sdes.MediaEncryption` says what is offered)."""
+
+        NONE = MediaEncryption.NONE.value, _("Not encrypted")
+        PREFERRED = MediaEncryption.PREFERRED.value, _("Preferred")
+        REQUIRED = MediaEncryption.REQUIRED.value, _("Required")
+
     class State(models.TextChoices):
         OFF = "OFF", _("Not registered")
         REGISTERED = "REGISTERED", _("Registered")
@@ -162,6 +170,20 @@ class DialerPort(models.Model):
         verbose_name=_("carrier"),
         help_text=_("Empty: one by the registrar's name."),
     )
+    media_encryption = models.CharField(
+        _("encryption of the audio (SRTP)"),
+        max_length=9,
+        choices=Encryption,
+        default=Encryption.NONE,
+        help_text=_(
+            "Required: a call whose answer is not encrypted is ended. Preferred: it is held in the clear."
+        ),
+    )
+    keys_without_tls = models.BooleanField(
+        _("send the keys without TLS"),
+        default=False,
+        help_text=_("Whoever can read the signalling can then decrypt the audio."),
+    )
     enabled = models.BooleanField(_("enabled"), default=True)
     state = models.CharField(_("state"), max_length=12, choices=State, default=State.OFF, editable=False)
     last_error = models.TextField(_("last error"), blank=True, editable=False)
@@ -182,6 +204,18 @@ class DialerPort(models.Model):
 
     def __str__(self) -> str:
         return f"{self.extension}@{self.registrar_host}"
+
+    def clean(self) -> None:
+        """Keys in the SDP are as secret as the signalling that carries them (RFC 4568 section 7)."""
+        encrypted = self.media_encryption != self.Encryption.NONE
+        if encrypted and self.transport != self.Transport.TLS and not self.keys_without_tls:
+            raise ValidationError(
+                {
+                    "media_encryption": _(
+                        "The keys of encrypted audio travel in the signalling: choose the transport TLS, or allow to send them without."
+                    )
+                }
+            )
 
 
 class ResultRule(models.Model):

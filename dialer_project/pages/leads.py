@@ -151,6 +151,7 @@ def story(request: HttpRequest, lead: Lead) -> list[dict[str, Any]]:
             "result": result_mark(attempt),
             "network": network_words(attempt),
             "amd": amd_words(attempt),
+            "audio": audio_words(attempt),
             "why": attempt.reason,
         }
         for attempt in attempts
@@ -168,6 +169,23 @@ def network_words(attempt: CallAttempt) -> str:
     parts = [f"SIP {attempt.sip_code}" if attempt.sip_code else ""]
     parts.append(f"Q.850 {attempt.q850_cause}" if attempt.q850_cause else "")
     return ", ".join(part for part in parts if part)
+
+
+def audio_words(attempt: CallAttempt) -> str:
+    """Loss, jitter and round trip of an answered call: what a bad trunk shows first."""
+    media = attempt.media_quality
+    if not media:
+        return ""
+    words = [
+        _("%(lost)d of %(packets)d packets lost")
+        % {"lost": media["lost"], "packets": media["packets_in"] + media["lost"]},
+        _("jitter %(ms)s ms") % {"ms": media["jitter_ms"]},
+    ]
+    if media["round_trip_ms"] is not None:
+        words.append(_("round trip %(ms)s ms") % {"ms": media["round_trip_ms"]})
+    if media["encryption"]:
+        words.append("SRTP")
+    return ", ".join(words)
 
 
 def amd_words(attempt: CallAttempt) -> str:

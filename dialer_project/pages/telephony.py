@@ -56,14 +56,9 @@ class PortForm(SetupForm):
     class Meta:
         model = DialerPort
         fields = [
-            "extension",
-            "password",
-            "registrar_host",
-            "registrar_port",
-            "transport",
-            "carrier",
-            "enabled",
-        ]
+            "extension", "password", "registrar_host", "registrar_port", "transport", "carrier", "media_encryption",
+            "keys_without_tls", "enabled",
+        ]  # fmt: skip
 
     def write(self, fields: dict[str, Any]) -> Any:
         if not fields["password"] and not self.is_new:
@@ -96,6 +91,7 @@ class DialerPortAdmin(SetupAdmin):
         found = [
             (None, {"fields": ["extension", "password", "enabled"]}),
             (_("Registrar"), {"fields": where}),
+            (_("Audio"), {"fields": ["media_encryption", "keys_without_tls"]}),
         ]
         if obj is not None:
             found.append((_("Now"), {"fields": ["state_now", "worker", "last_error"]}))

@@ -146,6 +146,18 @@ def test_a_ports_password_is_written_and_never_read(master: Any) -> None:
     assert master.delete(one).status_code == 204
 
 
+def test_keys_of_encrypted_audio_travel_over_tls_unless_somebody_insists(world: World, master: Any) -> None:
+    one = f"{V1}ports/{world.port.pk}"
+    refused = master.patch(one, {"media_encryption": "required"})
+    assert refused.status_code == 400
+    assert "choose the transport TLS" in refused.content.decode()
+    assert master.patch(one, {"media_encryption": "required", "transport": "tls"}).status_code == 200
+    assert master.patch(one, {"transport": "tcp"}).status_code == 400
+    insists = master.patch(one, {"transport": "tcp", "keys_without_tls": True})
+    assert (insists.status_code, insists.json()["media_encryption"]) == (200, "required")
+    assert master.patch(one, {"media_encryption": "dtls"}).status_code == 400
+
+
 def test_a_port_in_a_call_is_not_deleted(world: World, master: Any) -> None:
     make_attempt(world.lead, port=world.port)
     answer = master.delete(f"{V1}ports/{world.port.pk}")

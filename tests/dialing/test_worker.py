@@ -90,6 +90,8 @@ def test_a_call_is_recorded_as_the_peer_saw_it(
     assert made.started_at is not None
     assert made.ended_at is not None
     assert (made.transferred_at is not None) == (result == LeadStatus.SUCCESS)
+    assert (made.media_quality is not None) == (result == LeadStatus.SUCCESS)
+    assert made.media_quality is None or made.media_quality["packets_out"] > 0
     eventually(lambda: len(calls(pbx)) == 1)
     [call] = calls(pbx)
     assert (call["number"], call["call_id"]) == (number, made.call_id)

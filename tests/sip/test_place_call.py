@@ -4,6 +4,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from dialing.call_report import CallReport
 from telephony.results import CallResult
 from telephony.rtp.packet import RtpPacket
 from telephony.sip.call import EndedBy
+from telephony.sip.sdes import MediaEncryption
 from telephony.sip.user_agent import RegistrationFailed, UserAgent
 
 from .loopback_peer import Behaviour, LoopbackPeer, loopback_peer
@@ -62,7 +64,8 @@ def dial(behaviour: Behaviour, check: Callable[[LoopbackPeer, CallReport], None]
             stop = asyncio.Event()
             if cancel is not None:
                 asyncio.get_running_loop().call_later(cancel, stop.set)
-            plan = CallPlan(peer.account(), "0600", **options)
+            account = replace(peer.account(), encryption=options.pop("encryption", MediaEncryption.NONE))
+            plan = CallPlan(account, "0600", **options)
             report = await place_call(agent, plan, detector=detector, cancel=stop)
             await asyncio.sleep(0.05)
             check(peer, report)
@@ -90,8 +93,22 @@ def test_answered_call_is_held_heard_and_answered_with_silence() -> None:
         assert 22 <= len(peer.rtp_received) <= 28  # 50 packets a second for half a second
         assert {RtpPacket.parse(data).payload_type for data in peer.rtp_received} == {8}
         assert peer.methods == ["INVITE", "ACK", "BYE"]
+        assert report.media is not None
+        assert (report.media.packets_in, report.media.lost) == (report.audio_frames, 0)
+        assert report.media.packets_out == len(peer.rtp_received)
 
     dial(Behaviour(audio_frames=24), check, hold_s=0.5)
+
+
+def test_an_answer_in_the_clear_ends_a_call_whose_port_requires_encryption() -> None:
+    def check(peer: LoopbackPeer, report: CallReport) -> None:
+        assert (report.result, report.ended_by) == (CallResult.UNKNOWN, EndedBy.LOCAL)
+        assert report.reason is not None
+        assert "not encrypted" in report.reason
+        assert peer.methods == ["INVITE", "ACK", "BYE"]
+        assert not peer.rtp_received
+
+    dial(Behaviour(audio_frames=24), check, hold_s=0.5, encryption=MediaEncryption.REQUIRED)
 
 
 def test_early_media_is_counted_apart() -> None:

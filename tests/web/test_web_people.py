@@ -195,8 +195,11 @@ def test_a_ports_password_is_written_and_never_shown() -> None:
         "registrar_host": "pbx.example.org",
         "registrar_port": "5060",
         "transport": "udp",
+        "media_encryption": "none",
         "enabled": "on",
     }
+    keyed = client.post("/telephony/dialerport/add/", {**values, "media_encryption": "required"})
+    assert "choose the transport TLS" in errors(keyed)
     assert client.post("/telephony/dialerport/add/", values).status_code == 302
     port = DialerPort.objects.get()
     DialerPort.objects.update(state="FAILED", last_error="401 Unauthorized")

@@ -10,6 +10,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from dialing.call_report import CallReport
 from dialing.trunk_check import TrunkCheck, TrunkCheckRun, check_of
+from telephony.rtp.quality import MediaQuality
+from telephony.sip.sdes import MediaEncryption
 
 EXIT_WRONG_ARGUMENTS = 2
 
@@ -22,6 +24,12 @@ class Command(BaseCommand):
         parser.add_argument("number", help="the number to call, or a SIP URI")
         parser.add_argument("--registrar", required=True, metavar="HOST:PORT")
         parser.add_argument("--transport", choices=("udp", "tcp", "tls"), default="udp")
+        parser.add_argument(
+            "--srtp",
+            choices=[str(choice) for choice in MediaEncryption],
+            default="none",
+            help="encryption of the audio, with keys in the SDP",
+        )
         parser.add_argument("--user", help="extension of the dialer port")
         parser.add_argument("--password")
         parser.add_argument("--no-register", action="store_true", help="call without registering first")
@@ -46,6 +54,7 @@ class Command(BaseCommand):
                 options["number"],
                 options["registrar"],
                 transport=options["transport"],
+                srtp=options["srtp"],
                 user=options["user"],
                 password=options["password"],
                 register=not options["no_register"],
@@ -59,6 +68,8 @@ class Command(BaseCommand):
             )
         except ValueError as error:
             raise CommandError(str(error), returncode=EXIT_WRONG_ARGUMENTS) from None
+        if options["srtp"] != "none" and options["transport"] != "tls":
+            self.stderr.write("Without --transport tls, whoever reads the signalling can decrypt the audio.")
         code = asyncio.run(self._run(check, only_json=options["json"]))
         if code:
             sys.exit(code)
@@ -82,6 +93,8 @@ def _story(report: CallReport) -> list[str]:
         lines.append(f"ringing after {report.ringing_ms} ms")
     if report.answered_ms is not None:
         lines.append(f"answered after {report.answered_ms} ms, {report.audio_frames} packets of audio heard")
+    if report.media is not None:
+        lines.append(_media_words(report.media))
     if report.amd is not None:
         lines.append(f"{report.amd.verdict} after {report.amd.decision_ms} ms: {report.amd.cause}")
     if report.transfer is not None:
@@ -91,3 +104,13 @@ def _story(report: CallReport) -> list[str]:
         f"{report.result}{why}, SIP {report.sip_code}, Q.850 {report.q850_cause}, ended by {report.ended_by}"
     )
     return lines
+
+
+def _media_words(media: MediaQuality) -> str:
+    """How good the audio was; the peer's side where it reports (RTCP)."""
+    words = f"audio: {media.packets_in} packets in, {media.lost} lost, jitter {media.jitter_ms} ms, {media.packets_out} out"
+    if media.peer_lost is not None:
+        words += f", {media.peer_lost} lost, jitter {media.peer_jitter_ms} ms"
+    if media.round_trip_ms is not None:
+        words += f", round trip {media.round_trip_ms} ms"
+    return f"{words}, {media.encryption or 'not encrypted'}"
