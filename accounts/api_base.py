@@ -5,7 +5,7 @@ A viewset names its model and which `scope.Action` each of its actions is. The r
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import time
 from typing import Any, ClassVar
 
@@ -79,6 +79,21 @@ class ReadViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, ScopedViewSe
 def changes(instance: Model, validated: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of `validated` that differ from `instance`: a full PUT changes only what it changes."""
     return {name: value for name, value in validated.items() if getattr(instance, name) != value}
+
+
+class WrittenByServices(ScopedViewSet):
+    """Part of a viewset whose rows a service makes and changes: `create_row(actor, **fields)` and
+    `change_row(actor, row, **fields)` with the fields that were sent. A PATCH changes no other."""
+
+    create_row: ClassVar[Callable[..., Model]]
+    change_row: ClassVar[Callable[..., Model]]
+
+    def perform_create(self, serializer: serializers.BaseSerializer[Any]) -> None:
+        serializer.instance = type(self).create_row(self.request.user, **serializer.validated_data)
+
+    def perform_update(self, serializer: serializers.BaseSerializer[Any]) -> None:
+        row = serializer.instance
+        serializer.instance = type(self).change_row(self.request.user, row, **serializer.validated_data)
 
 
 class ScopedRelatedField(serializers.PrimaryKeyRelatedField[Any]):

@@ -4,17 +4,24 @@
 
 Prints one JSON line: seconds of the load into an empty list, of a load with --replace, and in microseconds the
 p50 and p99 of a look-up at rest; `longest_wait_ms` is the longest look-up while the list was being replaced.
+`requests_per_s` is of `POST /donotcall` at the product's web server, asked by four connections of this process for
+`--seconds`, with the longest and the p99 of an answer.
 """
 
 import argparse
 import json
 import os
 import random
+import socket
 import statistics
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
 from typing import Any
+
+_HEAD = b"POST /donotcall HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
 
 
 def main() -> None:
@@ -22,6 +29,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--numbers", type=int, default=10_000_000)
+    parser.add_argument("--seconds", type=float, default=5)
     options = parser.parse_args()
 
     from tests import services  # its own servers in a folder of their own
@@ -30,12 +38,12 @@ def main() -> None:
     services.POSTGRES.durable = True  # as in production
     try:
         services.start_postgres()
-        print(json.dumps(measure(options.numbers, services.VAR)))
+        print(json.dumps(measure(options.numbers, services.VAR, options.seconds)))
     finally:
         services.pytest_unconfigure()
 
 
-def measure(count: int, folder: Path) -> dict[str, object]:
+def measure(count: int, folder: Path, seconds: float) -> dict[str, object]:
     import django
     from django.core.management import call_command
 
@@ -70,6 +78,7 @@ def measure(count: int, folder: Path) -> dict[str, object]:
         "check_p50_us": round(cuts[49] * 1e6),
         "check_p99_us": round(cuts[98] * 1e6),
         "longest_wait_ms": round(max(waits) * 1000, 1),
+        **requests(seconds),
         "load_1m": round(os.getloadavg()[0], 1),
     }
 
@@ -82,6 +91,59 @@ def look_up(rng: Any) -> float:
         cursor.execute("SELECT 1 FROM dnc_dncnumber WHERE number = %s", [55 * 10**10 + rng.randrange(10**10)])
         cursor.fetchone()
         return time.perf_counter() - began
+
+
+def requests(seconds: float) -> dict[str, object]:
+    """The web server as `manage.py up` starts it, and its answers."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--port", str(port), "--workers", "1"]
+    command += ["--blocking-threads", "8", "--no-ws", "dialer_project.wsgi:application"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            until = time.monotonic() + 60
+            while not answers(port) and time.monotonic() < until:
+                time.sleep(0.1)
+            times: list[float] = []
+            askers = [threading.Thread(target=ask, args=(port, seconds, n, times)) for n in range(4)]
+            began = time.monotonic()
+            for asker in askers:
+                asker.start()
+            for asker in askers:
+                asker.join()
+            took = time.monotonic() - began
+        finally:
+            server.terminate()
+    return {
+        "requests_per_s": round(len(times) / took),
+        "request_p99_ms": round(statistics.quantiles(times, n=100)[98] * 1000, 1),
+        "request_longest_ms": round(max(times) * 1000, 1),
+    }
+
+
+def answers(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 1).close()
+    except OSError:
+        return False
+    return True
+
+
+def ask(port: int, seconds: float, seed: int, times: list[float]) -> None:
+    """Asks over one connection, in bytes that cost the generator little: it shares the machine with the server."""
+    rng = random.Random(seed)
+    until = time.monotonic() + seconds
+    with socket.create_connection(("127.0.0.1", port)) as wire:
+        while time.monotonic() < until:
+            body = b'{"number": "%d"}' % (55 * 10**10 + rng.randrange(10**10))
+            began = time.perf_counter()
+            wire.sendall(_HEAD % (len(body), body))
+            answer = wire.recv(4096)
+            while b"}" not in answer:
+                answer += wire.recv(4096)
+            times.append(time.perf_counter() - began)
+            assert answer.startswith(b"HTTP/1.1 200"), answer
 
 
 def keep_asking(waits: list[float], stop: threading.Event) -> None:

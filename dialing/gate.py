@@ -61,8 +61,9 @@ def _ask_list(service: DncService | None, lead: Lead) -> Verdict:
     try:
         listed = dnc.is_listed(service, lead.phone_number)
     except dnc.DncUnavailableError as error:
-        dnc.mark_out_of_service(service.pk, str(error), lead.phone_number)
+        dnc.note_failure(service.pk, str(error), lead.phone_number)
         return Verdict(Answer.LIST_UNAVAILABLE, str(error))
+    dnc.note_answer(service)
     if listed:
         return Verdict(Answer.LISTED, f"On the do-not-call list of {service.name}.")
     return Verdict(Answer.DIAL, asked=service.pk if service.kind == DncService.Kind.EXTERNAL else None)

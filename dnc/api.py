@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
-from accounts.api_base import CRUD, CrudViewSet, FilterSet, ModelSerializer, ReadViewSet
+from accounts.api_base import CRUD, CrudViewSet, FilterSet, ModelSerializer, ReadViewSet, WrittenByServices
 from accounts.api_formats import RawCsv, uploaded_file
 from accounts.scope import Action
 from dnc import selectors, services
@@ -25,15 +25,18 @@ SHOWN_ERRORS = 1000
 
 
 class DncServiceSerializer(ModelSerializer):
-    """A do-not-call service. The bearer token is written, never read."""
+    """A do-not-call service. Bearer token and client certificate are written, never read."""
 
     url = serializers.CharField(max_length=500, help_text="HTTPS address of the service, without /donotcall.")
 
     class Meta:
         model = DncService
-        fields = ("id", "name", "kind", "url", "bearer_token", "timeout_ms", "state", "last_error")
-        read_only_fields = ("kind", "state", "last_error")
-        extra_kwargs = {"bearer_token": {"write_only": True}}
+        fields = (
+            "id", "name", "kind", "url", "bearer_token", "timeout_ms", "ca_certificates", "client_certificate",
+            "failures_allowed", "state", "failures", "last_error",
+        )  # fmt: skip
+        read_only_fields = ("kind", "state", "failures", "last_error")
+        extra_kwargs = {"bearer_token": {"write_only": True}, "client_certificate": {"write_only": True}}
 
 
 class DncQuestionSerializer(serializers.Serializer[Any]):
@@ -46,7 +49,7 @@ class DncAnswerSerializer(serializers.Serializer[Any]):
     elapsed_ms = serializers.IntegerField()
 
 
-class DncServiceViewSet(CrudViewSet):
+class DncServiceViewSet(WrittenByServices, CrudViewSet):
     """The embedded list, and external services over HTTPS."""
 
     queryset = DncService.objects.all()
@@ -55,23 +58,8 @@ class DncServiceViewSet(CrudViewSet):
     search_fields: ClassVar[list[str]] = ["name", "url"]
     ordering_fields: ClassVar[list[str]] = ["id", "name", "state"]
     scope_actions = {**CRUD, "test": Action.CHANGE}
-
-    def perform_create(self, serializer: BaseSerializer[Any]) -> None:
-        actor: Any = self.request.user
-        serializer.instance = services.create_service(actor, **serializer.validated_data)
-
-    def perform_update(self, serializer: BaseSerializer[Any]) -> None:
-        actor: Any = self.request.user
-        service, sent = serializer.instance, serializer.validated_data
-        assert isinstance(service, DncService)
-        serializer.instance = services.update_service(
-            actor,
-            service,
-            name=sent.get("name", service.name),
-            url=sent.get("url", service.url),
-            bearer_token=sent.get("bearer_token", service.bearer_token),
-            timeout_ms=sent.get("timeout_ms", service.timeout_ms),
-        )
+    create_row = staticmethod(services.create_service)
+    change_row = staticmethod(services.update_service)
 
     def perform_destroy(self, instance: DncService) -> None:
         actor: Any = self.request.user

@@ -35,12 +35,35 @@ class DncService(models.Model):
     timeout_ms = models.PositiveIntegerField(
         _("time-out (ms)"), default=2000, validators=[MinValueValidator(50), MaxValueValidator(30000)]
     )
+    ca_certificates = models.TextField(
+        _("trusted certificates"),
+        blank=True,
+        max_length=100_000,
+        help_text=_(
+            "PEM. Of the authority that signed the service's certificate, or the service's own certificate to "
+            "trust no other; empty: the authorities that this host trusts."
+        ),
+    )
+    client_certificate = models.TextField(_("client certificate"), blank=True, max_length=100_000)
+    """PEM: the certificate and its private key, without a password."""
+    failures_allowed = models.PositiveSmallIntegerField(
+        _("failed checks until it is out of service"),
+        default=3,
+        validators=[MinValueValidator(1), MaxValueValidator(100)],
+        help_text=_(
+            "In a row. Nobody is dialed on a failed check, be it the first; out of service, no call asks any more, "
+            "and the service is tried every few seconds until it answers."
+        ),
+    )
     state = models.CharField(_("state"), max_length=16, choices=State, default=State.UP, editable=False)
+    failures = models.PositiveIntegerField(_("failed checks in a row"), default=0, editable=False)
     last_error = models.TextField(_("last error"), blank=True, editable=False)
     last_failed_number = models.CharField(max_length=20, blank=True, editable=False)
     """The number whose check failed last: the one with which `services.check_services` asks again."""
 
-    history = History("bearer_token", "state", "last_error", "last_failed_number")
+    history = History(
+        "bearer_token", "client_certificate", "state", "failures", "last_error", "last_failed_number"
+    )
 
     class Meta:
         verbose_name = _("do-not-call service")

@@ -2,60 +2,48 @@
 
 from dataclasses import dataclass
 from time import monotonic
+from typing import Any
 
-import httpx
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import ProtectedError
+from django.db.models import F, ProtectedError
 from django.utils.translation import gettext as _
 
 from accounts import audit, scope
 from accounts.models import User
 from accounts.scope import Action
+from dnc import external
 from dnc.bulk_load import load_numbers as load_numbers
+from dnc.external import DncUnavailableError as DncUnavailableError
 from dnc.models import DncNumber, DncRemoval, DncService
 from dnc.number_key import number_key as number_key
-
-
-class DncUnavailableError(Exception):
-    """The service is unreachable, slow or answered wrongly: nobody may be dialed on its word."""
 
 
 def is_listed(service: DncService, number: str) -> bool:
     """Whether `number` (E.164 digits) must not be called. Raises DncUnavailableError when that can't be told."""
     if service.kind == DncService.Kind.EMBEDDED:
         return DncNumber.objects.filter(pk=int(number)).exists()
-    return _ask(service, number)
+    return external.ask(service, number)
 
 
-def _ask(service: DncService, number: str) -> bool:
-    headers = {"Authorization": f"Bearer {service.bearer_token}"} if service.bearer_token else {}
-    try:
-        answer = httpx.post(
-            f"{service.url.rstrip('/')}/donotcall",
-            json={"number": number},
-            headers=headers,
-            timeout=service.timeout_ms / 1000,
-        )
-        answer.raise_for_status()
-        body = answer.json()
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        raise DncUnavailableError(f"{service.name}: {error or type(error).__name__}") from error
-    verdict = body.get("doNotCall") if isinstance(body, dict) else None
-    if answer.status_code != httpx.codes.OK or not isinstance(verdict, bool) or body.get("number") != number:
-        raise DncUnavailableError(f"{service.name}: the answer is not the one agreed: {answer.text[:200]}")
-    return verdict
+def note_failure(service_id: int, error: str, number: str) -> None:
+    """A check failed: after `failures_allowed` in a row UP -> OUT_OF_SERVICE, and `check_services` asks from then on."""
+    external = DncService.objects.filter(pk=service_id, kind=DncService.Kind.EXTERNAL)
+    external.update(failures=F("failures") + 1, last_error=error[:1000], last_failed_number=number)
+    external.filter(failures__gte=F("failures_allowed")).update(state=DncService.State.OUT_OF_SERVICE)
 
 
-def mark_out_of_service(service_id: int, error: str, number: str) -> None:
-    """UP -> OUT_OF_SERVICE after a failed check; `check_services` asks again with the same number."""
-    DncService.objects.filter(pk=service_id, kind=DncService.Kind.EXTERNAL).update(
-        state=DncService.State.OUT_OF_SERVICE, last_error=error[:1000], last_failed_number=number
-    )
+def note_answer(service: DncService) -> None:
+    """A check was answered: failures before it were not in a row with later ones."""
+    if service.failures:
+        DncService.objects.filter(pk=service.pk, state=DncService.State.UP).update(failures=0, last_error="")
 
 
 def check_services() -> int:
-    """Asks each external service that is out of service once more; returns how many came back."""
+    """Asks each external service that is out of service once more; returns how many came back.
+
+    One answer puts it back in service; until then no call waits for it.
+    """
     back = 0
     for service in DncService.objects.filter(state=DncService.State.OUT_OF_SERVICE):
         try:
@@ -64,7 +52,7 @@ def check_services() -> int:
             DncService.objects.filter(pk=service.pk).update(last_error=str(error)[:1000])
         else:
             back += DncService.objects.filter(pk=service.pk, state=DncService.State.OUT_OF_SERVICE).update(
-                state=DncService.State.UP, last_error=""
+                state=DncService.State.UP, last_error="", failures=0
             )
     return back
 
@@ -92,32 +80,32 @@ def remove_number(actor: User, number: str, reason: str) -> None:
     DncRemoval.objects.create(number=key, reason=reason, removed_by=actor)
 
 
+SETTINGS = (
+    "name", "url", "bearer_token", "timeout_ms", "ca_certificates", "client_certificate", "failures_allowed",
+)  # fmt: skip
+"""Of an external service, as its creator may name them."""
+
+
 @transaction.atomic
-def create_service(
-    actor: User | None, *, name: str, url: str, bearer_token: str = "", timeout_ms: int = 2000
-) -> DncService:
-    """A new external service."""
+def create_service(actor: User | None, **settings: Any) -> DncService:
+    """A new external service; `settings` are of SETTINGS."""
     if actor is not None:
         scope.require(actor, Action.ADD, DncService)
-    service = DncService(name=name, url=url, bearer_token=bearer_token, timeout_ms=timeout_ms)
-    _save_service(service)
+    service = DncService()
+    _save_service(service, settings)
     audit.created(actor, service)
     return service
 
 
 @transaction.atomic
-def update_service(
-    actor: User | None, service: DncService, *, name: str, url: str, bearer_token: str, timeout_ms: int
-) -> DncService:
-    """Changes an external service; the embedded one stays as it is (SPEC 8)."""
+def update_service(actor: User | None, service: DncService, **settings: Any) -> DncService:
+    """Changes the named settings of an external service; the embedded one stays as it is (SPEC 8)."""
     if actor is not None:
         scope.require(actor, Action.CHANGE, service)
     current = DncService.objects.select_for_update().get(pk=service.pk)
     _require_external(current)
     before = audit.state(current)
-    current.name, current.url = name, url
-    current.bearer_token, current.timeout_ms = bearer_token, timeout_ms
-    _save_service(current)
+    _save_service(current, settings)
     audit.changed(actor, current, before)
     return current
 
@@ -140,12 +128,15 @@ def _require_external(service: DncService) -> None:
         raise ValidationError(_("The embedded service can be neither changed nor deleted."))
 
 
-def _save_service(service: DncService) -> DncService:
+def _save_service(service: DncService, settings: dict[str, Any]) -> None:
+    for name, value in settings.items():
+        assert name in SETTINGS
+        setattr(service, name, value)
     if not service.url.lower().startswith("https://"):
         raise ValidationError({"url": _("The address must begin with https://.")})
     service.full_clean()
+    external.tls(service.ca_certificates, service.client_certificate)
     service.save()
-    return service
 
 
 @dataclass(frozen=True, slots=True)

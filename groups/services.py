@@ -27,20 +27,28 @@ def create_group(
 
 @transaction.atomic
 def update_group(
-    actor: User | None, group: DialerGroup, *, name: str, description: str, enabled: bool
+    actor: User | None,
+    group: DialerGroup,
+    *,
+    name: str | None = None,
+    description: str | None = None,
+    enabled: bool | None = None,
 ) -> DialerGroup:
-    """Changes a group; a Manager only enables and disables.
+    """Changes what is given of a group; a Manager only enables and disables.
 
     Disabling lets started campaigns go on until their schedules have ended, refuses new starts and new
     campaigns, and locks out Campaign Administrators and Supervisors without another enabled group: the rules
     stand where they act (`campaigns.lifecycle.start_obstacles`, `accounts.backends.is_locked_out`).
     """
+    name = group.name if name is None else name
+    description = group.description if description is None else description
     if actor is not None:
         scope.require(actor, Action.CHANGE, group)
         if actor.role != Role.MASTER and (name, description) != (group.name, group.description):
             raise ValidationError({"name": _("Only a Master can change name and description of a group.")})
     before = audit.state(group)
-    group.name, group.description, group.enabled = name, description, enabled
+    group.name, group.description = name, description
+    group.enabled = group.enabled if enabled is None else enabled
     group.full_clean()
     group.save()
     audit.changed(actor, group, before)

@@ -15,17 +15,15 @@ from django.utils.translation import gettext_lazy
 from unfold.paginator import InfinitePaginator
 from unfold.widgets import (
     UnfoldAdminFileFieldWidget,
-    UnfoldAdminPasswordWidget,
     UnfoldAdminTextInputWidget,
     UnfoldBooleanSwitchWidget,
 )
 
-from accounts.models import User
 from accounts.scope import Action
 from dialer_project.admin_base import ScopedModelAdmin, ServiceForm, add_refusal
 from dialer_project.pages import marks
 from dnc import services
-from dnc.models import DncNumber, DncRemoval, DncService
+from dnc.models import DncNumber, DncRemoval
 
 _SHOWN = 20
 """Wrong lines named on the page after an upload."""
@@ -205,60 +203,3 @@ class DncRemovalAdmin(ScopedModelAdmin):
             return queryset.filter(number=services.number_key(search_term)), False
         except ValidationError:
             return queryset.none(), False
-
-
-class ServiceSettingsForm(ServiceForm):
-    bearer_token = forms.CharField(
-        label=gettext_lazy("Bearer token"),
-        required=False,
-        max_length=500,
-        widget=UnfoldAdminPasswordWidget(attrs={"autocomplete": "off"}),
-        help_text=gettext_lazy("Written, never shown. Leave it empty to keep the one that is stored."),
-    )
-
-    class Meta:
-        model = DncService
-        fields = ["name", "url", "bearer_token", "timeout_ms"]
-
-    def write(self, fields: dict[str, Any]) -> DncService:
-        if not fields["bearer_token"]:
-            fields["bearer_token"] = "" if self.is_new else self.instance.bearer_token
-        if self.is_new:
-            return services.create_service(self.actor, **fields)
-        return services.update_service(self.actor, self.instance, **fields)
-
-
-@admin.register(DncService)
-class DncServiceAdmin(ScopedModelAdmin):
-    form = ServiceSettingsForm
-    list_display = ["name", "kind", "url", "state_now", "last_error"]
-    search_fields = ["name"]
-    readonly_fields = ["kind", "state_now", "last_error"]
-
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        settings = ["name", "url", "bearer_token", "timeout_ms"]
-        if obj is None:
-            return [(None, {"fields": settings})]
-        if not self.has_change_permission(request, obj):
-            settings = (
-                ["name", "kind"] if obj.kind == DncService.Kind.EMBEDDED else ["name", "url", "timeout_ms"]
-            )
-        return [(None, {"fields": settings}), (_("Now"), {"fields": ["state_now", "last_error"]})]
-
-    @admin.display(description=gettext_lazy("state"), ordering="state")
-    def state_now(self, service: DncService) -> SafeString:
-        return marks.state_badge(DncService.State, service.state)
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return not _embedded(obj) and super().has_change_permission(request, obj)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return not _embedded(obj) and super().has_delete_permission(request, obj)
-
-    def remove(self, actor: User, obj: DncService) -> None:
-        services.delete_service(actor, obj)
-
-
-def _embedded(obj: Any) -> bool:
-    """The embedded service can be neither changed nor deleted (SPEC 8)."""
-    return isinstance(obj, DncService) and obj.kind == DncService.Kind.EMBEDDED

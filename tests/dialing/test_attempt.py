@@ -160,7 +160,9 @@ def test_i3_a_listed_number_is_recorded_and_not_dialed() -> None:
 
 
 def test_i3_nobody_is_dialed_when_the_list_cannot_be_asked() -> None:
-    service = DncService.objects.create(name="state list", url="https://127.0.0.1:9", timeout_ms=200)
+    service = DncService.objects.create(
+        name="state list", url="https://127.0.0.1:9", timeout_ms=200, failures_allowed=1
+    )
     attempt = make_attempt(make_lead(make_campaign(dnc_service=service)))
     assert_withdrawn(attempt, "state list")
     assert Schedule.objects.get().state == Schedule.State.DNC_OOS

@@ -133,14 +133,21 @@ def test_an_unreachable_or_slow_service_is_no_answer() -> None:
 
 
 def test_a_service_comes_back_by_itself(registry: Registry) -> None:
-    service = external(registry)
-    services.mark_out_of_service(service.pk, "time-out", "554181021119")
+    service = external(registry, failures_allowed=2)
+    services.note_failure(service.pk, "time-out", "554181021119")
+    service.refresh_from_db()
+    assert (service.state, service.failures) == (DncService.State.UP, 1)
+    services.note_answer(service)
+    for _ in range(2):
+        services.note_failure(service.pk, "time-out", "554181021119")
+    service.refresh_from_db()
+    assert (service.state, service.failures) == (DncService.State.OUT_OF_SERVICE, 2)
     registry.reply = (503, b"")
     assert services.check_services() == 0
     registry.reply = (200, b'{"number": "554181021119", "doNotCall": false}')
     assert services.check_services() == 1
     service.refresh_from_db()
-    assert (service.state, service.last_error) == (DncService.State.UP, "")
+    assert (service.state, service.last_error, service.failures) == (DncService.State.UP, "", 0)
 
 
 def test_post_donotcall_answers_the_contract(client: Client) -> None:
@@ -166,3 +173,29 @@ def test_post_donotcall_answers_the_contract(client: Client) -> None:
         assert status == 400
         assert "error" in answer  # type: ignore[operator]
     assert client.get("/donotcall").status_code == 405
+
+
+def test_the_web_server_answers_past_the_middleware() -> None:
+    from dialer_project.wsgi import application
+
+    services.add_number(None, "554181021119")
+
+    def ask(method: str, body: bytes, length: str | None = None) -> tuple[str, dict[str, object]]:
+        said: list[str] = []
+        environ = {
+            "REQUEST_METHOD": method,
+            "PATH_INFO": "/donotcall",
+            "CONTENT_LENGTH": str(len(body)) if length is None else length,
+            "wsgi.input": io.BytesIO(body),
+        }
+        answer = application(environ, lambda status, headers: said.append(status))
+        return said[0], json.loads(b"".join(answer))
+
+    assert ask("POST", b'{"number": "554181021119"}') == (
+        "200 OK",
+        {"number": "554181021119", "doNotCall": True},
+    )
+    assert ask("POST", b'{"number": "554181021118"}')[1]["doNotCall"] is False
+    assert ask("GET", b"")[0].startswith("405")
+    assert ask("POST", b"no")[0].startswith("400")
+    assert ask("POST", b"", "99999999999")[0].startswith("413")
