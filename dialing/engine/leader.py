@@ -23,6 +23,13 @@ EVERY = 1.0
 PATIENCE = 2.0
 """Seconds that the database may take to answer the leader."""
 
+_NOTICE_OUR_DEATH = (
+    "SELECT set_config('tcp_keepalives_idle', '1', false), set_config('tcp_keepalives_interval', '1', false),"
+    " set_config('tcp_keepalives_count', '2', false)"
+)
+"""A host that loses its power says no goodbye: PostgreSQL asks after it, and frees the lock about 3 s later, where it
+would by default after two hours. Without effect on a socket of the file system, whose ends always know."""
+
 
 async def lead(duty: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Runs `duty` whenever this engine is the leader, for ever. Cancel it to stop: the lock is free at once."""
@@ -33,6 +40,7 @@ async def lead(duty: Callable[[], Coroutine[Any, Any, None]]) -> None:
                 if away:
                     logger.info("The engine reaches the database again.")
                 away = False
+                await connection.execute(_NOTICE_OUR_DEATH)
                 await _wait_for_lock(connection)
                 logger.info("This engine is the leader.")
                 await _work(connection, duty)

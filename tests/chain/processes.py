@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from subprocess import Popen, TimeoutExpired
@@ -14,7 +14,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 COMMANDS: Mapping[str, list[str]] = {
     "engine": ["manage.py", "run_engine"],
     "beat": ["-m", "celery", "-A", "dialer_project", "beat", "-l", "INFO"],
-    "calls": ["-m", "celery", "-A", "dialer_project", "worker", "-Q", "calls", "-P", "threads", "-c", "64"],
+    "calls": ["-m", "celery", "-A", "dialer_project", "worker", "-Q", "calls", "-P", "threads"],
     "jobs": ["-m", "celery", "-A", "dialer_project", "worker", "-Q", "jobs", "-P", "threads", "-c", "2"],
 }
 WEB = [
@@ -36,7 +36,9 @@ _QUIET = ["--without-gossip", "--without-mingle", "-l", "INFO"]
 class Processes:
     """Some of `COMMANDS`, with their logs in `folder`."""
 
-    def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, environment: Mapping[str, str], prefix: Sequence[str] = ()) -> None:
+        """`prefix`: words before each command, which say where it runs."""
+        self._prefix = prefix
         self._folder = folder
         self._environment = environment
         self._running: dict[str, Popen[bytes]] = {}
@@ -45,9 +47,11 @@ class Processes:
         """`extra`: more of its environment."""
         kind = name.partition("-")[0]
         environment = {**self._environment, **extra}
-        command = [sys.executable, *COMMANDS.get(kind, WEB)]
+        command = [*self._prefix, sys.executable, *COMMANDS.get(kind, WEB)]
         if kind == "web":
             command += ["--port", environment["WEB_PORT"], "dialer_project.wsgi:application"]
+        if kind == "calls":
+            command += ["-c", environment.get("PORTS_PER_WORKER", "64")]
         if "worker" in command:
             command += [*_QUIET, "-n", f"{name}@%h"]
         self._running[name] = spawn(command, log=self.log(name), cwd=PROJECT, environ=environment)

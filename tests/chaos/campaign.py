@@ -11,7 +11,7 @@ from dialing.ports import registered
 from dnc.models import DncNumber
 from leads.models import CallAttempt, Lead
 from telephony.models import Queue
-from tests.chaos.world import PBX, PORTS, World, ask
+from tests.chaos.world import PBX, PORTS, Peer, ask
 from tests.factories import embedded_dnc, make_campaign, make_contact_center, make_group, make_port
 
 KINDS = "0012334567890"
@@ -19,11 +19,12 @@ KINDS = "0012334567890"
 LISTED_EVERY = 25
 
 
-def make(world: World) -> Campaign:
+def make(world: Peer) -> Campaign:
     """Ports, a contact centre with a queue, and a campaign that is not started."""
     assert world.pbx is not None
+    host, port = world.registrar
     for user, password in PBX["users"].items():
-        make_port(extension=user, password=password, registrar_port=world.sip_wire.port)
+        make_port(extension=user, password=password, registrar_host=host, registrar_port=port)
     center = make_contact_center(settings={"host": world.pbx.host, "port": world.pbx.events_port})
     campaign = make_campaign(
         group=make_group(name="chaos"),

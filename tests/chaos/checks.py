@@ -10,7 +10,7 @@ from django.db.models import Count, F, Q, Sum
 
 from leads.models import CallAttempt, Lead, LeadCount
 from telephony.models import DialerPort
-from tests.chaos.world import World
+from tests.chaos.world import Peer
 
 SKEW_MS = 50
 """A record's moment is taken some milliseconds beside the packet's."""
@@ -162,7 +162,7 @@ def stops(calls: list[Call], stopped: list[tuple[float, float]]) -> list[str]:
     return wrong
 
 
-def at_rest(world: World) -> list[str]:
+def at_rest(world: Peer) -> list[str]:
     """I4: nothing is held when nothing is to do."""
     wrong = []
     open_attempts = CallAttempt.objects.filter(ended_at=None).count()

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from urllib.parse import quote
 from urllib.request import urlopen
 
@@ -65,6 +65,18 @@ PBX: dict[str, Any] = {
 }
 
 
+class Peer(Protocol):
+    """What a campaign and the checks ask of a run."""
+
+    campaign: int
+    pbx: DemoPbxReady | None
+
+    @property
+    def registrar(self) -> tuple[str, int]: ...
+
+    def stats(self) -> dict[str, Any]: ...
+
+
 class World:
     """One run: servers, PBX and processes, each of which can be killed and started again."""
 
@@ -105,6 +117,11 @@ class World:
         assert self.pbx is not None
         return self.pbx.host, self.pbx.sip_port
 
+    @property
+    def registrar(self) -> tuple[str, int]:
+        """Where the dialer's ports register."""
+        return "127.0.0.1", self.sip_wire.port
+
     # --- the PBX ----------------------------------------------------------------------------------------
 
     def start_pbx(self) -> None:
@@ -116,15 +133,7 @@ class World:
     def stats(self) -> dict[str, Any]:
         """The PBX's own counters."""
         assert self.pbx is not None
-        with socket.create_connection((self.pbx.host, self.pbx.events_port), 5) as connection:
-            connection.settimeout(5)
-            connection.sendall(b'{"command": "stats"}\n')
-            with connection.makefile("rb") as lines:
-                for line in lines:
-                    event = json.loads(line)
-                    if event["type"] == "reply":
-                        return dict(event["stats"])
-        raise ConnectionError("the PBX said nothing")
+        return pbx_stats(self.pbx)
 
     def calls(self) -> list[dict[str, Any]]:
         """The PBX's log: every INVITE dialog that has ended."""
@@ -219,6 +228,18 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def pbx_stats(pbx: DemoPbxReady) -> dict[str, Any]:
+    with socket.create_connection((pbx.host, pbx.events_port), 5) as connection:
+        connection.settimeout(5)
+        connection.sendall(b'{"command": "stats"}\n')
+        with connection.makefile("rb") as lines:
+            for line in lines:
+                event = json.loads(line)
+                if event["type"] == "reply":
+                    return dict(event["stats"])
+    raise ConnectionError("the PBX said nothing")
 
 
 def ask(question: Callable[[], T]) -> T:
