@@ -16,6 +16,7 @@ TASK = "dialing.run_attempt"
 _RETRY = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "interval_max": 0}
 # One more try at once: a connection that the broker closed is only noticed by using it.
 
+PROBE_KEY = "dialer:probe"
 PROBE_EVERY = 1.0
 """Seconds between looks whether a lost broker is back."""
 
@@ -60,7 +61,9 @@ class Publisher:
             with self._app.producer_pool.acquire(block=True) as producer:
                 connection: Any = producer.connection
                 connection.ensure_connection(max_retries=1, interval_start=0, timeout=1)
-                connection.default_channel.client.ping()
+                connection.default_channel.client.set(
+                    PROBE_KEY, "", ex=60
+                )  # one that can't write is as good as away
         except Exception as error:  # the client library's own kinds of errors come through here too
             if not self._down:
                 logger.warning(

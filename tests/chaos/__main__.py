@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from tests.chaos.disk import enter_own_mounts
-from tests.chaos.world import open_world
+from tests.chaos.world import World, open_world
 
 
 def main() -> int:
@@ -38,15 +38,21 @@ def main() -> int:
         try:
             wrong = Run(world, options.seed, report, options.leads).go(kinds)
         except BaseException:
-            sys.stderr.write(world.processes.report() + "\n")
+            sys.stderr.write(f"{world.processes.report()}\nlogs: {keep_logs(world)}\n")
             raise
         if wrong:
-            kept = Path(tempfile.mkdtemp(prefix="dialer-chaos-logs-"))
-            shutil.copytree(world.folder / "log", kept / "log")
-            if world.pbx is not None:
-                shutil.copy(world.pbx.log, kept)
-            sys.stderr.write("\n".join([*wrong, f"logs: {kept}", ""]))
+            sys.stderr.write("\n".join([*wrong, f"logs: {keep_logs(world)}", ""]))
     return 1 if wrong else 0
+
+
+def keep_logs(world: World) -> Path:
+    """Of the processes, the servers and the PBX; the folder that they are in now."""
+    kept = Path(tempfile.mkdtemp(prefix="dialer-chaos-logs-"))
+    shutil.copytree(world.folder / "log", kept / "log")
+    shutil.copytree(world.folder / "var" / "log", kept / "servers", dirs_exist_ok=True)
+    if world.pbx is not None:
+        shutil.copy(world.pbx.log, kept)
+    return kept
 
 
 if __name__ == "__main__":

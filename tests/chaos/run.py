@@ -71,6 +71,8 @@ class Run:
         recovered = self._until(lambda: _has_recovered(open_then, over) and self._world.answers(), RECOVERY)
         seconds = round(time.monotonic() - began, 1)
         wrong = self._check()
+        for name in self._world.processes.ended():  # told by the check; a supervisor would do the same
+            self._world.start(name)
         if not recovered:
             wrong.append(f"no recovery within {RECOVERY:.0f} s: {ask(lambda: _why(open_then, over))}")
         self._wrong += wrong

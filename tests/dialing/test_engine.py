@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from celery import Celery
 from django.db import connection
 from django.utils import timezone
@@ -204,6 +205,27 @@ def test_an_attempt_that_cannot_be_published_is_withdrawn_at_once() -> None:
     assert publisher.is_down
     assert set(CallAttempt.objects.values_list("state", flat=True)) == {State.WITHDRAWN}
     assert set(Lead.objects.values_list("pool", flat=True)) == {Lead.Pool.WAITING}
+
+
+def test_a_broker_that_can_not_write_is_as_good_as_away(empty_valkey: str) -> None:
+    """A full disk, say. Its refusal ends neither engine nor workers, and no attempt is left behind."""
+    attempt = make_attempt()
+    address = empty_valkey.replace("unix://", "redis+socket://", 1)
+    publisher = Publisher(Celery("test", broker=address, set_as_current=False))
+    with redis.Redis.from_url(empty_valkey) as broker:
+        broker.config_set("min-replicas-to-write", 1)  # every write is refused from now on
+        try:
+            publisher.publish([attempt.pk])
+            assert publisher.is_down
+            attempt.refresh_from_db()
+            assert attempt.state == State.WITHDRAWN
+            publisher.probe()
+            assert publisher.is_down
+        finally:
+            broker.config_set("min-replicas-to-write", 0)
+        publisher._probe_at = 0
+        publisher.probe()
+        assert not publisher.is_down
 
 
 def test_a_broker_that_comes_back_is_noticed(empty_valkey: str) -> None:
