@@ -9,16 +9,17 @@ from collections.abc import Callable, Mapping
 from datetime import time
 from typing import Any, ClassVar
 
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Model, QuerySet
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import mixins, serializers, viewsets
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import scope
+from accounts import audit, scope
 from accounts.scope import Action
 
 ID = "[0-9]{1,18}"
@@ -67,8 +68,34 @@ class ScopedViewSet(viewsets.GenericViewSet[Any]):
         return scope.visible(self.request.user, super().get_queryset())
 
 
+class ChangeMixin(mixins.UpdateModelMixin):
+    """PUT and PATCH. One object comes with its ETag; sent back as If-Match, a change of what is not the latest any
+    more is refused with 412.
+    """
+
+    def update(self: Any, request: Request, *args: Any, **kwargs: Any) -> Response:
+        with transaction.atomic():
+            wanted = request.headers.get("If-Match", "*")
+            if wanted.strip() != "*":
+                self._require_unchanged(self.get_object(), wanted)
+            answer: Response = mixins.UpdateModelMixin.update(self, request, *args, **kwargs)
+            return answer
+
+    def _require_unchanged(self, row: Model, wanted: str) -> None:
+        """`wanted`: the header, one or several tags. A weak one never matches (RFC 9110 13.1.1)."""
+        tags = [tag.strip() for tag in wanted.split(",")]
+        seen = [tag[1:-1] for tag in tags if len(tag) > 1 and tag[0] == tag[-1] == '"']
+        audit.require_unchanged(row, *seen)
+
+    def finalize_response(self: Any, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
+        if self.action in {"retrieve", "update", "partial_update"} and response.status_code == 200:
+            row = self.scope_model()._default_manager.get(pk=response.data["id"])
+            response["ETag"] = f'"{audit.fingerprint(row)}"'
+        return super().finalize_response(request, response, *args, **kwargs)  # type: ignore[misc]
+
+
 class CrudViewSet(mixins.ListModelMixin, mixins.RetrieveModelMixin, mixins.CreateModelMixin,
-                  mixins.UpdateModelMixin, mixins.DestroyModelMixin, ScopedViewSet):  # fmt: skip
+                  ChangeMixin, mixins.DestroyModelMixin, ScopedViewSet):  # fmt: skip
     """List, create, read, change, delete; subclasses say which service does it."""
 
 

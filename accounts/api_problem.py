@@ -20,6 +20,7 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 from accounts.api_formats import TooLarge
+from accounts.audit import StaleError
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -54,6 +55,13 @@ class Conflict(exceptions.APIException):
     default_code = "conflict"
 
 
+class Stale(exceptions.APIException):
+    """If-Match names a state that is not the latest any more."""
+
+    status_code = status.HTTP_412_PRECONDITION_FAILED
+    default_code = "stale"
+
+
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
     """REST_FRAMEWORK's EXCEPTION_HANDLER. None, for what is our own fault, lets Django log and answer 500."""
     error = _translated(error)
@@ -83,6 +91,8 @@ def problem(code: int, kind: str, detail: str, errors: list[dict[str, str | None
 def _translated(error: Exception) -> Exception:
     """What services, database and Django raise -> the exception of DRF that says the same."""
     match error:
+        case StaleError():
+            return Stale(" ".join(error.messages))
         case ValidationError():
             return exceptions.ValidationError(_by_field(error))
         case Http404():

@@ -10,8 +10,10 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.db.models import Model
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from simple_history.models import HistoricalRecords
 
 from accounts.client_address import client_address
@@ -19,8 +21,8 @@ from accounts.models import Change, User
 
 State = Mapping[str, str]
 
-_SECRET = frozenset({"password", "bearer_token", "settings"})
-"""Never written; `settings` of a contact centre may hold a password."""
+_NOT_EDITED = frozenset({"last_login"})
+"""Written by the system, though Django calls it editable."""
 _LONGEST = 500
 """Characters kept of a value."""
 
@@ -29,7 +31,7 @@ def state(row: Model) -> State:
     """The fields that people edit, as words."""
     values: dict[str, str] = {}
     for field in row._meta.concrete_fields:
-        if field.editable and not field.primary_key:
+        if field.editable and not field.primary_key and field.name not in _NOT_EDITED:
             values[field.name] = str(getattr(row, field.name))
     for relation in row._meta.many_to_many:
         if relation.editable:
@@ -41,6 +43,23 @@ def state(row: Model) -> State:
 def fingerprint(row: Model) -> str:
     """The same as long as nobody changed the fields that people edit: what an editor has seen."""
     return hashlib.sha256(json.dumps(sorted(state(row).items())).encode()).hexdigest()[:32]
+
+
+class StaleError(ValidationError):
+    """What the editor saw is not what is there now."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            _("Somebody else has changed this since you opened it. Open it again and repeat your change.")
+        )
+
+
+def require_unchanged(row: Model, *seen: str) -> None:
+    """Raises StaleError when the row's `fingerprint` is none of `seen` any more; locks the row until the commit."""
+    rows: Any = type(row)._default_manager
+    current = rows.select_for_update(of=("self",)).filter(pk=row.pk).first()
+    if current is None or fingerprint(current) not in seen:
+        raise StaleError
 
 
 def created(actor: User | None, row: Model) -> None:
@@ -68,13 +87,14 @@ _TYPES = {Change.Action.CREATED: "+", Change.Action.DELETED: "-"}
 
 
 def _write(actor: User | None, row: Any, action: Change.Action, before: State, after: State) -> None:
+    table = row.history.model
+    secrets = table._history_excluded_fields  # what the snapshot leaves out is written as a name only
     words: list[list[str]] = []
     for name in sorted({*before, *after}):
         old, new = before.get(name, ""), after.get(name, "")
         if old != new:
-            words.append([name] if name in _SECRET else [name, old[:_LONGEST], new[:_LONGEST]])
+            words.append([name] if name in secrets else [name, old[:_LONGEST], new[:_LONGEST]])
     door, address = _door()
-    table = row.history.model
     table.objects.create(
         **{field.attname: getattr(row, field.attname) for field in table.tracked_fields},
         history_date=timezone.now(),

@@ -12,9 +12,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
-from accounts import audit, scope
+from accounts import scope
 from accounts.api_base import (
     CRUD,
+    ChangeMixin,
     CrudViewSet,
     FilterSet,
     LocalTimeField,
@@ -152,16 +153,8 @@ class CampaignViewSet(CrudViewSet):
         serializer.instance = services.update_campaign(
             actor,
             campaign,
-            seen=self.request.headers.get("If-Match", "").strip('"'),
             **changes(campaign, serializer.validated_data),
         )
-
-    def finalize_response(self, request: Any, response: Any, *args: Any, **kwargs: Any) -> Any:
-        """One campaign comes with its ETag; sent back as If-Match, a change is refused if it is not the latest."""
-        if self.action in {"retrieve", "update", "partial_update"} and response.status_code == 200:
-            campaign = Campaign.objects.select_related("group", "queue").get(pk=response.data["id"])
-            response["ETag"] = f'"{audit.fingerprint(campaign)}"'
-        return super().finalize_response(request, response, *args, **kwargs)
 
     def perform_destroy(self, instance: Campaign) -> None:
         actor: Any = self.request.user
@@ -215,7 +208,7 @@ class ScheduleFilter(FilterSet):
 
 @extend_schema(parameters=[IN_CAMPAIGN])
 class ScheduleViewSet(
-    InCampaign, mixins.CreateModelMixin, mixins.UpdateModelMixin, mixins.DestroyModelMixin, ReadViewSet
+    InCampaign, mixins.CreateModelMixin, ChangeMixin, mixins.DestroyModelMixin, ReadViewSet
 ):
     """The schedules of one campaign: at most one a day."""
 

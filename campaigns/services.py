@@ -72,18 +72,9 @@ def create_campaign(actor: User | None, **fields: Any) -> Campaign:
 
 
 @transaction.atomic
-def update_campaign(actor: User | None, campaign: Campaign, *, seen: str = "", **changes: Any) -> Campaign:
-    """Changes settings of a stopped campaign; a new maximum of attempts counts for all its leads at once.
-
-    `seen`: `audit.fingerprint` of the campaign as the editor read it; refused when somebody else changed it since.
-    """
+def update_campaign(actor: User | None, campaign: Campaign, **changes: Any) -> Campaign:
+    """Changes settings of a stopped campaign; a new maximum of attempts counts for all its leads at once."""
     current = _stopped(actor, Action.CHANGE, campaign)
-    if seen and seen != audit.fingerprint(current):
-        raise ValidationError(
-            _(
-                "Somebody else has changed this campaign since you opened it. Open it again and repeat your change."
-            )
-        )
     if unknown := changes.keys() - SETTINGS_FIELDS:
         raise ValidationError({name: _("This can't be changed here.") for name in unknown})
     was, before = audit.state(current), (current.group_id, current.max_attempts)

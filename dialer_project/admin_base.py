@@ -18,7 +18,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin
 
-from accounts import scope
+from accounts import audit, scope
 from accounts.models import Change, User
 from accounts.scope import Action
 
@@ -54,6 +54,8 @@ class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]
             return
         try:
             with transaction.atomic():
+                if not self.is_new and (seen := self.data.get("seen")):
+                    audit.require_unchanged(self.instance, seen)
                 self.instance = self.write(dict(self.cleaned_data))
         except ValidationError as error:
             add_refusal(self, error, self.error_fields)
@@ -99,6 +101,7 @@ class ScopedModelAdmin(ModelAdmin):  # type: ignore[misc]
     warn_unsaved_form = True
     list_filter_submit = False
     list_fullwidth = True
+    change_form_before_template = "dialer/seen.html"
 
     # --- rows ---------------------------------------------------------------------------------------
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -225,6 +228,12 @@ class ScopedModelAdmin(ModelAdmin):  # type: ignore[misc]
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
         context["show_history"] = scope.may(request.user, Action.VIEW, Change)
+        row = context.get("original")
+        if row is not None and self.has_change_permission(request, row):
+            # Two people who edit one object do not overwrite each other: what this one has seen goes with the form.
+            context["seen"] = request.POST.get("seen") or audit.fingerprint(
+                self.get_object(request, str(row.pk))
+            )
         return super().render_change_form(request, context, *args, **kwargs)
 
     def log_addition(self, *args: Any) -> None:

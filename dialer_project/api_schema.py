@@ -5,12 +5,20 @@ from typing import Any
 from accounts import api_problem
 
 _BODY = {"post", "put", "patch"}
+_CHANGE = {"put", "patch"}
+_IF_MATCH = {
+    "in": "header",
+    "name": "If-Match",
+    "schema": {"type": "string", "pattern": r'^("[0-9a-f]{32}"|\*)$'},
+    "description": "ETag of the object as it was read; without it a change is made whatever happened meanwhile.",
+}
 _DESCRIPTIONS = {
     "400": "Wrong input: each wrong field with a reason.",
     "401": "Not signed in, or the token is not valid any more.",
     "403": "The role does not allow it.",
     "404": "Not there, or of another group.",
     "409": "In use, or changed by somebody else.",
+    "412": "Somebody else has changed it since: `If-Match` is not its ETag any more.",
     "413": "The body is too large.",
     "415": "The body's content type is not known here.",
     "429": "Too many tries.",
@@ -25,6 +33,8 @@ def add_problems(result: dict[str, Any], generator: Any, request: Any, public: b
         for method, operation in operations.items():
             for code in _codes(path, method):
                 operation["responses"].setdefault(code, _response(_DESCRIPTIONS[code]))
+            if method in _CHANGE:
+                operation.setdefault("parameters", []).append(_IF_MATCH)
     return result
 
 
@@ -32,6 +42,8 @@ def _codes(path: str, method: str) -> list[str]:
     codes = ["400", "401", "403", "404", "default"]
     if method in _BODY:
         codes += ["409", "413", "415"]
+    if method in _CHANGE:
+        codes.append("412")
     if method == "delete":
         codes.append("409")
     if path.endswith("/auth/token/"):

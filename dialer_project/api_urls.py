@@ -9,12 +9,14 @@ from rest_framework.routers import SimpleRouter
 from rest_framework.views import APIView
 
 from accounts.api import MeView, TokenView, UserViewSet
+from accounts.api_audit import ChangeViewSet, LockViewSet
 from accounts.api_base import ID
 from campaigns.api import CampaignViewSet, ScheduleViewSet
+from dialing.api import WhyViewSet
 from dnc.api import DncNumberViewSet, DncRemovalViewSet, DncServiceViewSet
 from groups.api import GroupViewSet
 from leads.api import CallAttemptViewSet, LeadUploadViewSet, LeadViewSet
-from telephony.api import CarrierViewSet, ContactCenterViewSet, DialerPortViewSet, QueueViewSet
+from telephony.api import CarrierViewSet, ContactCenterViewSet, DialerPortViewSet, QueueViewSet, ResultRuleViewSet
 
 
 class Router(SimpleRouter):
@@ -42,6 +44,7 @@ router.register("groups", GroupViewSet, "groups")
 router.register(rf"{CAMPAIGN}/schedules", ScheduleViewSet, "schedules")
 router.register(rf"{CAMPAIGN}/leads/upload", LeadUploadViewSet, "leads-upload")
 router.register(rf"{CAMPAIGN}/leads", LeadViewSet, "leads")
+router.register(rf"{CAMPAIGN}/why", WhyViewSet, "campaign-why")
 router.register("campaigns", CampaignViewSet, "campaigns")
 router.register("attempts", CallAttemptViewSet, "attempts")
 router.register("dnc/services", DncServiceViewSet, "dnc-services")
@@ -51,6 +54,9 @@ router.register("carriers", CarrierViewSet, "carriers")
 router.register("ports", DialerPortViewSet, "ports")
 router.register("contact-centers", ContactCenterViewSet, "contact-centers")
 router.register("queues", QueueViewSet, "queues")
+router.register("result-rules", ResultRuleViewSet, "result-rules")
+router.register("changes", ChangeViewSet, "changes")
+router.register("locks", LockViewSet, "locks")
 
 version_1: list[URLPattern | URLResolver] = [
     re_path(r"^auth/token/?$", TokenView.as_view(), name="auth-token"),

@@ -24,6 +24,16 @@ SHOWN_ERRORS = 1000
 """Wrong lines that the answer to a bulk upload lists; it counts all of them."""
 
 
+_SECRETS = ("bearer_token", "client_certificate")
+
+
+def _change_service(actor: Any, service: DncService, **sent: Any) -> DncService:
+    """An empty secret is one that was not read, not one to take away."""
+    return services.update_service(
+        actor, service, **{name: value for name, value in sent.items() if value or name not in _SECRETS}
+    )
+
+
 class DncServiceSerializer(ModelSerializer):
     """A do-not-call service. Bearer token and client certificate are written, never read."""
 
@@ -36,7 +46,9 @@ class DncServiceSerializer(ModelSerializer):
             "failures_allowed", "state", "failures", "last_error",
         )  # fmt: skip
         read_only_fields = ("kind", "state", "failures", "last_error")
-        extra_kwargs = {"bearer_token": {"write_only": True}, "client_certificate": {"write_only": True}}
+        extra_kwargs = {
+            name: {"write_only": True, "help_text": "An empty one keeps what is stored."} for name in _SECRETS
+        }
 
 
 class DncQuestionSerializer(serializers.Serializer[Any]):
@@ -59,7 +71,7 @@ class DncServiceViewSet(WrittenByServices, CrudViewSet):
     ordering_fields: ClassVar[list[str]] = ["id", "name", "state"]
     scope_actions = {**CRUD, "test": Action.CHANGE}
     create_row = staticmethod(services.create_service)
-    change_row = staticmethod(services.update_service)
+    change_row = staticmethod(_change_service)
 
     def perform_destroy(self, instance: DncService) -> None:
         actor: Any = self.request.user

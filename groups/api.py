@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from rest_framework import mixins
 
-from accounts.api_base import ModelSerializer, ReadViewSet, WrittenByServices
+from accounts.api_base import ChangeMixin, ModelSerializer, ReadViewSet, WrittenByServices
 from groups import services
 from groups.models import DialerGroup
 
@@ -15,7 +15,7 @@ class GroupSerializer(ModelSerializer):
         fields = ("id", "name", "description", "enabled")
 
 
-class GroupViewSet(WrittenByServices, mixins.CreateModelMixin, mixins.UpdateModelMixin, ReadViewSet):
+class GroupViewSet(WrittenByServices, mixins.CreateModelMixin, ChangeMixin, ReadViewSet):
     """Dialer groups. Masters add and change them, Managers enable and disable their own."""
 
     queryset = DialerGroup.objects.all()

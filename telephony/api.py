@@ -1,16 +1,20 @@
-"""`ports`, `contact-centers` and `queues` of the API: what a Master sets up."""
+"""`ports`, `contact-centers`, `queues` and `result-rules` of the API: what a Master sets up."""
 
 from typing import Any, ClassVar
 
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import extend_schema_field
-from rest_framework import serializers
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import serializers, status
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
-from accounts.api_base import CrudViewSet, ModelSerializer
+from accounts.api_base import CRUD, CrudViewSet, ModelSerializer
 from accounts.api_formats import is_storable
-from telephony import configuration
-from telephony.models import Carrier, ContactCenter, DialerPort, Queue
+from accounts.scope import Action
+from telephony import configuration, result_table
+from telephony.models import Carrier, ContactCenter, DialerPort, Queue, ResultRule
 
 
 class ConfigurationViewSet(CrudViewSet):
@@ -24,7 +28,10 @@ class ConfigurationViewSet(CrudViewSet):
     def perform_update(self, serializer: BaseSerializer[Any]) -> None:
         actor: Any = self.request.user
         row: Any = serializer.instance
-        configuration.save(actor, row, **serializer.validated_data)
+        configuration.save(actor, row, **self.changed_fields(serializer.validated_data))
+
+    def changed_fields(self, sent: dict[str, Any]) -> dict[str, Any]:
+        return sent
 
     def perform_destroy(self, instance: Any) -> None:
         actor: Any = self.request.user
@@ -59,7 +66,19 @@ class DialerPortSerializer(ModelSerializer):
             "media_encryption", "keys_without_tls", "enabled", "state", "last_error",
         )  # fmt: skip
         read_only_fields = ("state", "last_error")
-        extra_kwargs = {"password": {"write_only": True, "trim_whitespace": False}}
+        extra_kwargs = {
+            "password": {
+                "write_only": True,
+                "trim_whitespace": False,
+                "allow_blank": True,
+                "help_text": "An empty one keeps what is stored.",
+            }
+        }
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if self.instance is None and not attrs.get("password"):
+            raise serializers.ValidationError({"password": _("The password is missing.")})
+        return attrs
 
 
 class DialerPortViewSet(ConfigurationViewSet):
@@ -71,10 +90,17 @@ class DialerPortViewSet(ConfigurationViewSet):
     search_fields: ClassVar[list[str]] = ["extension", "registrar_host"]
     ordering_fields: ClassVar[list[str]] = ["id", "extension", "registrar_host", "state"]
 
+    def changed_fields(self, sent: dict[str, Any]) -> dict[str, Any]:
+        return {name: value for name, value in sent.items() if name != "password" or value}
+
 
 @extend_schema_field({"type": "object", "additionalProperties": {}})
 class SettingsField(serializers.JSONField):
-    """A JSON object that PostgreSQL can keep."""
+    """A JSON object that PostgreSQL can keep. Its secrets are written, never read."""
+
+    def to_representation(self, value: Any) -> Any:
+        settings: Any = super().to_representation(value)
+        return configuration.without_secrets(settings)
 
     def to_internal_value(self, data: Any) -> Any:
         value = super().to_internal_value(data)
@@ -86,7 +112,10 @@ class SettingsField(serializers.JSONField):
 
 
 class ContactCenterSerializer(ModelSerializer):
-    settings = SettingsField(required=False)
+    settings = SettingsField(
+        required=False,
+        help_text="`password` and `token` are written and read as empty texts; sent back empty they stay as they are.",
+    )
 
     class Meta:
         model = ContactCenter
@@ -102,6 +131,32 @@ class ContactCenterViewSet(ConfigurationViewSet):
     filterset_fields: ClassVar[list[str]] = ["kind", "enabled", "state"]
     search_fields: ClassVar[list[str]] = ["name"]
     ordering_fields: ClassVar[list[str]] = ["id", "name", "state"]
+
+
+class ResultRuleSerializer(ModelSerializer):
+    """What a SIP code, with a Q.850 cause or any other (null), makes of a call."""
+
+    class Meta:
+        model = ResultRule
+        fields = ("id", "sip_code", "q850_cause", "result")
+
+
+class ResultRuleViewSet(ConfigurationViewSet):
+    """The result table. Calls that ended keep their results."""
+
+    queryset = ResultRule.objects.all()
+    serializer_class = ResultRuleSerializer
+    filterset_fields: ClassVar[list[str]] = ["sip_code", "result"]
+    ordering_fields: ClassVar[list[str]] = ["id", "sip_code", "result"]
+    scope_actions = {**CRUD, "restore": Action.DELETE}
+
+    @extend_schema(request=None, responses={204: None})
+    @action(detail=False, methods=["post"], pagination_class=None, filterset_fields=None)
+    def restore(self, request: Request) -> Response:
+        """The table as it was installed."""
+        actor: Any = request.user
+        result_table.restore_defaults(actor)
+        return Response(status=status.HTTP_204_NO_CONTENT)
 
 
 class QueueSerializer(ModelSerializer):

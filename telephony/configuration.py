@@ -14,6 +14,21 @@ from telephony.models import Carrier, ContactCenter, DialerPort, Queue, ResultRu
 M = TypeVar("M", Carrier, DialerPort, ContactCenter, Queue, ResultRule)
 
 
+SECRET_SETTINGS = ("password", "token")
+"""Of a contact centre: written, never read. An empty one keeps what is stored, one that is absent removes it."""
+
+
+def without_secrets(settings: dict[str, Any]) -> dict[str, Any]:
+    """As people and programs may read them."""
+    return {name: "" if name in SECRET_SETTINGS else value for name, value in settings.items()}
+
+
+def with_kept_secrets(settings: dict[str, Any], stored: dict[str, Any]) -> dict[str, Any]:
+    """`settings` as somebody sent them back, with the stored secrets where theirs are empty."""
+    kept = {name: stored[name] for name in SECRET_SETTINGS if name in stored and settings.get(name) == ""}
+    return {**settings, **kept}
+
+
 @transaction.atomic
 def save(actor: User | None, row: M, **fields: Any) -> M:
     """Adds (`row` unsaved) or changes a port, contact centre or queue. Raises ValidationError by field."""
@@ -24,6 +39,8 @@ def save(actor: User | None, row: M, **fields: Any) -> M:
     if not isinstance(fields.get("settings", {}), dict):
         raise ValidationError({"settings": _('Use a JSON object, for example {"host": "127.0.0.1"}.')})
     known: Any = type(row)._default_manager.filter(pk=row.pk).first() if row.pk else None
+    if isinstance(row, ContactCenter) and "settings" in fields and known is not None:
+        fields["settings"] = with_kept_secrets(fields["settings"], known.settings)
     before = audit.state(known) if known is not None else None
     for name, value in fields.items():
         setattr(row, name, value)

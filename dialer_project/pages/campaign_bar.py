@@ -53,7 +53,7 @@ def campaign_bar(request: HttpRequest, campaign: Campaign, active: str = "") -> 
         "next": request.get_full_path(),
         "may_operate": scope.may(user, Action.OPERATE, Campaign),
         "tabs": [
-            {"title": title, "icon": icon, "url": url, "active": name == active}
+            {"name": name, "title": title, "icon": icon, "url": url, "active": name == active}
             for name, title, icon, url, model in tabs
             if scope.may(user, Action.VIEW, model)
         ],

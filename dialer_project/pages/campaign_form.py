@@ -22,7 +22,7 @@ from unfold.widgets import (
     UnfoldAdminTextareaWidget,
 )
 
-from accounts import audit, scope
+from accounts import scope
 from accounts.scope import Action
 from campaigns import services
 from campaigns.models import Campaign
@@ -67,9 +67,6 @@ class QueueField(forms.ModelChoiceField):  # type: ignore[type-arg]
 
 
 class CampaignForm(ServiceForm):
-    seen = forms.CharField(required=False, widget=forms.HiddenInput)
-    """What the editor read: two people who edit one campaign do not overwrite each other."""
-
     WEEKDAYS: Mapping[int, str | Promise] = {number + 1: name for number, name in WEEKDAYS.items()}
 
     weekdays = forms.TypedMultipleChoiceField(
@@ -117,7 +114,6 @@ class CampaignForm(ServiceForm):
             "amd_longest_analysis",
             "amd_shortest_call",
             "dnc_service",
-            "seen",
         ]
         widgets = {
             "description": UnfoldAdminTextareaWidget(attrs={"rows": 3}),
@@ -128,8 +124,6 @@ class CampaignForm(ServiceForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         fields: dict[str, Any] = dict(self.fields)
-        if "seen" in fields and not self.is_new:
-            self.initial["seen"] = audit.fingerprint(self.instance)
         if weekdays := fields.get("weekdays"):
             weekdays.choices = list(self.WEEKDAYS.items())
         if zone := fields.get("time_zone"):
@@ -167,7 +161,6 @@ class CampaignForm(ServiceForm):
             field.initial = field.queryset.get()
 
     def write(self, fields: dict[str, Any]) -> Campaign:
-        seen = fields.pop("seen", "")
         if self.is_new:
             return services.create_campaign(self.actor, **fields)
-        return services.update_campaign(self.actor, self.instance, seen=seen, **fields)
+        return services.update_campaign(self.actor, self.instance, **fields)

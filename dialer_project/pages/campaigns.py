@@ -140,11 +140,8 @@ class CampaignAdmin(ScopedModelAdmin):
                     ]
                 },
             ),
-            (_("Checks"), {"fields": ["dnc_service", *(["seen"] if self._is_edited(request, obj) else [])]}),
+            (_("Checks"), {"fields": ["dnc_service"]}),
         ]
-
-    def _is_edited(self, request: HttpRequest, obj: Any) -> bool:
-        return obj is not None and self.has_change_permission(request, obj)
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
         campaign = context.get("original")
@@ -203,7 +200,10 @@ class CampaignAdmin(ScopedModelAdmin):
         return address if safe else self.url("changelist")
 
     def summary_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The page; with `?dialog` its inner part, for the dialog on the list (G 6.4)."""
         campaign = self.scoped(request, pk)
+        if "dialog" in request.GET:
+            return TemplateResponse(request, "dialer/summary_dialog.html", summary_page(request, campaign))
         context = self.page_context(
             request, campaign.name, original=campaign, **summary_page(request, campaign)
         )

@@ -70,7 +70,8 @@ def logs() -> list[Path]:
 
 
 def versions() -> list[tuple[str, str]]:
-    database = str(connection.pg_version) if hasattr(connection, "pg_version") else "–"
+    number = int(getattr(connection, "pg_version", 0))  # 180006
+    database = f"{number // 10000}.{number % 10000}" if number else "–"
     found = [("Python", platform.python_version()), ("PostgreSQL", database), ("Linux", platform.release())]
     for name in _PACKAGES:
         package = "django-unfold" if name == "unfold" else name

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from campaigns import selectors
 from campaigns.models import Campaign
@@ -50,6 +51,10 @@ def summary_page(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
     }
 
 
+def _minutes(count: int) -> str:
+    return ngettext("%(count)d minute", "%(count)d minutes", count) % {"count": count}
+
+
 def _settings(campaign: Campaign) -> list[tuple[str, Any]]:
     amd = campaign.get_amd_profile_display() if campaign.amd_enabled else _("off")
     return [
@@ -57,7 +62,7 @@ def _settings(campaign: Campaign) -> list[tuple[str, Any]]:
         (_("Description"), campaign.description or "–"),
         (_("Pilot number"), campaign.pilot_number),
         (_("Maximum attempts"), campaign.max_attempts),
-        (_("Retry delay"), _("%(count)d minutes") % {"count": campaign.retry_delay}),
+        (_("Retry delay"), _minutes(campaign.retry_delay)),
         (_("State"), marks.state_badge(Campaign.State, campaign.state, f"c{campaign.pk}.state")),
         (_("Type"), campaign.get_type_display()),
         (_("Queue"), campaign.queue),

@@ -160,11 +160,13 @@ class ContactCenterForm(SetupForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if settings := self.fields.get("settings"):
+            self.initial["settings"] = configuration.without_secrets(self.initial.get("settings") or {})
             examples = [
                 (ContactCenter.Kind(kind).label, text) for kind, text in connector_test.EXAMPLES.items()
             ]
             listed = format_html_join("", "<br>{}: <code>{}</code>", examples)
-            settings.help_text = format_html("{}{}", settings.help_text, listed)
+            secrets = _("Passwords and tokens are written, never shown: left empty they stay as they are.")
+            settings.help_text = format_html("{} {}{}", settings.help_text, secrets, listed)
 
 
 @admin.register(ContactCenter)

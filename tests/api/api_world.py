@@ -7,13 +7,13 @@ from typing import Any
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from accounts import tokens
-from accounts.models import Role, User
+from accounts import audit, tokens
+from accounts.models import Change, Role, SignInLock, User
 from campaigns.models import Campaign
 from dnc.models import DncNumber, DncRemoval, DncService
 from groups.models import DialerGroup
 from leads.models import CallAttempt, LeadUpload
-from telephony.models import DialerPort, Queue
+from telephony.models import DialerPort, Queue, ResultRule
 from tests.factories import (
     embedded_dnc,
     make_attempt,
@@ -67,7 +67,14 @@ class World:
             campaign=self.campaign, file_name="a.csv", invalid=1, refused_rows="line,reason,row\r\n"
         )
 
-    def ids(self) -> dict[str, int]:
+        self.rule = ResultRule.objects.create(sip_code=699, result="BUSY")
+        audit.created(None, self.port)
+        self.change = Change.objects.get()
+        self.lock = SignInLock.objects.create(
+            username="guessed", ip_address="203.0.113.9", failures_since_start=3, get_data="", post_data=""
+        )
+
+    def ids(self) -> dict[str, Any]:
         """The id of the row of `mine` for each collection below `/api/v1/`."""
         return {
             "users": self.users[Role.CAMPAIGN_SUPERVISOR].pk,
@@ -83,6 +90,9 @@ class World:
             "ports": self.port.pk,
             "contact-centers": self.queue.contact_center_id,
             "queues": self.queue.pk,
+            "result-rules": self.rule.pk,
+            "changes": self.change.pk,
+            "locks": self.lock.pk,
         }
 
 

@@ -23,6 +23,7 @@ ACCESS = {
     "campaigns/start": {"post": "A"},
     "campaigns/stop": {"post": "A"},
     "campaigns/summary": {"get": "AS"},
+    "campaigns/why": {"get": "AS"},
     "campaigns/schedules": {"get": "AS", "post": "A", "put": "A", "patch": "A", "delete": "A"},
     "campaigns/schedules/remaining": {"post": "A"},
     "campaigns/leads": {"get": "A", "post": "A", "put": "A", "patch": "A", "delete": "A"},
@@ -36,6 +37,10 @@ ACCESS = {
     "dnc/removals": {"get": "M"},
     "ports": {"get": "M", "post": "M", "put": "M", "patch": "M", "delete": "M"},
     "contact-centers": {"get": "M", "post": "M", "put": "M", "patch": "M", "delete": "M"},
+    "result-rules": {"get": "M", "post": "M", "put": "M", "patch": "M", "delete": "M"},
+    "result-rules/restore": {"post": "M"},
+    "changes": {"get": "M"},
+    "locks": {"get": "M", "delete": "M"},
     "queues": {"get": "MGAS", "post": "M", "put": "M", "patch": "M", "delete": "M"},
 }
 OPEN_TO_ALL = {("/api/v1/auth/token/", "post")}

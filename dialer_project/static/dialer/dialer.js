@@ -113,6 +113,29 @@
     menu.style.top = `${below ? at.bottom + 4 : Math.max(8, at.top - box.height - 4)}px`;
   }
 
+  // The summary of a row as a dialog; its figures move with those of the list. Esc and a click beside it close it.
+  async function openDialog(link) {
+    const opener = document.querySelector(`[popovertarget="${link.closest("[popover]")?.id}"]`);
+    try {
+      const answer = await fetch(link.dataset.dialog);
+      if (!answer.ok || answer.redirected) throw new Error(String(answer.status));
+      const dialog = document.createElement("dialog");
+      dialog.className = "d-dialog";
+      dialog.setAttribute("aria-labelledby", "d-dialog-title");
+      dialog.innerHTML = await answer.text();
+      dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+      dialog.addEventListener("close", () => {
+        dialog.remove();
+        opener?.focus();
+      });
+      document.body.append(dialog);
+      link.closest("[popover]")?.hidePopover();
+      dialog.showModal();
+    } catch {
+      location.href = link.href;
+    }
+  }
+
   function offerQueues() {
     const type = document.querySelector("#campaign_form select[name=type]");
     const queue = document.querySelector("#campaign_form select[name=queue]");
@@ -138,6 +161,12 @@
     find("[data-live-source]").forEach(follow);
     find("[popover].d-menu").forEach((menu) => menu.addEventListener("toggle", placeMenu));
     document.addEventListener("click", (event) => {
+      const link = event.target.closest("[data-dialog]");
+      if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey && window.HTMLDialogElement) {
+        event.preventDefault();
+        openDialog(link);
+        return;
+      }
       const button = event.target.closest("[data-run]");
       if (!button) return;
       event.preventDefault();
