@@ -16,7 +16,13 @@ from dialing.api import WhyViewSet
 from dnc.api import DncNumberViewSet, DncRemovalViewSet, DncServiceViewSet
 from groups.api import GroupViewSet
 from leads.api import CallAttemptViewSet, LeadUploadViewSet, LeadViewSet
-from telephony.api import CarrierViewSet, ContactCenterViewSet, DialerPortViewSet, QueueViewSet, ResultRuleViewSet
+from telephony.api import (
+    CarrierViewSet,
+    ContactCenterViewSet,
+    DialerPortViewSet,
+    QueueViewSet,
+    ResultRuleViewSet,
+)
 
 
 class Router(SimpleRouter):

@@ -19,7 +19,11 @@ def world() -> World:
 def test_the_record_says_who_changed_what_through_which_door(world: World) -> None:
     ana, master = json_client(world.users[Role.CAMPAIGN_ADMINISTRATOR]), json_client(world.users[Role.MASTER])
     ana.patch(f"/api/v1/campaigns/{world.campaign.pk}/", {"retry_delay": 5})
-    query: dict[str, str | int] = {"kind": "campaigns.campaign", "object_id": world.campaign.pk, "action": "CHANGED"}
+    query: dict[str, str | int] = {
+        "kind": "campaigns.campaign",
+        "object_id": world.campaign.pk,
+        "action": "CHANGED",
+    }
     (row,) = master.get("/api/v1/changes/", query).json()["results"]
     assert (row["actor_name"], row["door"], row["address"]) == (
         world.users[Role.CAMPAIGN_ADMINISTRATOR].username,
