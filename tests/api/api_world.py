@@ -13,7 +13,7 @@ from campaigns.models import Campaign
 from dnc.models import DncNumber, DncRemoval, DncService
 from groups.models import DialerGroup
 from leads.models import CallAttempt, LeadUpload
-from telephony.models import DialerPort, Queue, ResultRule
+from telephony.models import Carrier, DialerPort, Queue, ResultRule
 from tests.factories import (
     embedded_dnc,
     make_attempt,
@@ -67,6 +67,7 @@ class World:
             campaign=self.campaign, file_name="a.csv", invalid=1, refused_rows="line,reason,row\r\n"
         )
 
+        self.carrier = Carrier.objects.create(name="Carrier")
         self.rule = ResultRule.objects.create(sip_code=699, result="BUSY")
         audit.created(None, self.port)
         self.change = Change.objects.get()
@@ -90,6 +91,7 @@ class World:
             "ports": self.port.pk,
             "contact-centers": self.queue.contact_center_id,
             "queues": self.queue.pk,
+            "carriers": self.carrier.pk,
             "result-rules": self.rule.pk,
             "changes": self.change.pk,
             "locks": self.lock.pk,

@@ -37,6 +37,7 @@ ACCESS = {
     "dnc/removals": {"get": "M"},
     "ports": {"get": "M", "post": "M", "put": "M", "patch": "M", "delete": "M"},
     "contact-centers": {"get": "M", "post": "M", "put": "M", "patch": "M", "delete": "M"},
+    "carriers": {"get": "M", "post": "M", "put": "M", "patch": "M", "delete": "M"},
     "result-rules": {"get": "M", "post": "M", "put": "M", "patch": "M", "delete": "M"},
     "result-rules/restore": {"post": "M"},
     "changes": {"get": "M"},
