@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from amd.cues import SURE, Cues
 from amd.spectrum import Floats, Rows, Spectrum
@@ -43,18 +44,21 @@ class Analysis:
         """The last 20 ms of the calls in `rows`, (n, 160)."""
         return self._spectrum.last(rows)
 
-    def step(self, rows: Rows, samples: Floats) -> None:
-        """Take the next 20 ms, `samples` (n, 160), of the calls in `rows` (n,)."""
+    def step(self, rows: Rows, samples: Floats) -> NDArray[np.bool_]:
+        """Take the next 20 ms, `samples` (n, 160), of the calls in `rows` (n,); returns who speaks in it, (n,)."""
         frames = self._spectrum.step(rows, samples)
         energetic = self._energy.step(rows, frames)
         if self.trained is None:
-            self.timeline.step(rows, energetic)
+            speaks = energetic
+            self.timeline.step(rows, speaks)
         else:
             inputs = describe(frames)
             speech = self.trained.network.step(rows, inputs)
-            self.timeline.step(rows, speech >= SURE)
+            speaks = speech >= SURE
+            self.timeline.step(rows, speaks)
             self.trained.cues.step(rows, speech, frames, inputs[:, BANDS + 1], energetic, self.timeline)
         self.tones.step(rows, frames, self.timeline.now_ms(rows))
+        return speaks
 
     def state_bytes(self) -> int:
         """Memory of the arrays of all slots."""

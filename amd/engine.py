@@ -6,6 +6,8 @@
         ...
     engine.close(slot)
 
+A call that still rings is opened with `open_early`: nothing is decided, `early` says what it is that is heard.
+
 Not thread-safe: one loop owns it. It does no I/O and never waits.
 """
 
@@ -15,7 +17,9 @@ import numpy as np
 
 from amd import rules
 from amd.analysis import Analysis
+from amd.cause import Code, cause
 from amd.cues import NAMES
+from amd.early_media import EarlyEars, EarlyMedia
 from amd.evidence import Evidence
 from amd.model import Model, load_or_rules
 from amd.policy import Policy
@@ -57,10 +61,13 @@ class Engine:
         self._off = np.zeros(capacity, np.bool_)
         self._limits = rules.Limits(capacity)
         self._analysis = Analysis(capacity, model.network if model else None)
+        self._early = np.zeros(capacity, np.bool_)
+        self._ears = EarlyEars(capacity)
+        self._early_news: list[int] = []
         self._policy = Policy(capacity, model) if model else None
 
     def open(self, profile: Profile = BALANCED) -> int:
-        """Start to analyse a call; returns its slot. Raises EngineFullError."""
+        """Start to analyse an answered call; returns its slot. Raises EngineFullError."""
         if not self._free:
             raise EngineFullError(f"the detector has room for {self.capacity} calls")
         slot = self._free.pop()
@@ -74,8 +81,26 @@ class Engine:
         if self._policy:
             self._policy.take(slot, profile)
         self._analysis.reset(slot)
+        self._early[slot] = False
         self._listening[slot] = True
         return slot
+
+    def open_early(self) -> int:
+        """Start to listen to what comes before a call's answer; returns its slot. Raises EngineFullError."""
+        slot = self.open()
+        self._early[slot] = True
+        self._analysis.tones.keeps_latest[slot] = True
+        self._ears.reset(slot)
+        return slot
+
+    def early(self, slot: int) -> EarlyMedia | None:
+        """What was heard so far of a call opened with `open_early`; None for silence and noise."""
+        return self._ears.found(slot, self._analysis)
+
+    def early_news(self) -> list[tuple[int, EarlyMedia]]:
+        """Special information tones and announcements recognised since the last question, each once."""
+        news, self._early_news = self._early_news, []
+        return [(slot, found) for slot in news if (found := self.early(slot))]
 
     def push(self, slot: int, frame: bytes | None) -> None:
         """Queue 20 ms of mu-law (160 bytes) for the coming tick; None is a frame that got lost.
@@ -105,7 +130,13 @@ class Engine:
         rows = np.flatnonzero(self._listening)
         if not rows.size:
             return []
-        self._analysis.step(rows, self._samples(rows))
+        speech = self._analysis.step(rows, self._samples(rows))
+        early = self._early[rows]
+        if early.any():
+            self._early_news += self._ears.step(rows[early], speech[early], self._analysis)
+            rows = rows[~early]
+        if not rows.size:
+            return []
         decisions = self._decide(rows)
         return [(slot, self._conclude(slot, int(decisions[i]))) for i, slot in _decided(rows, decisions)]
 
@@ -122,9 +153,9 @@ class Engine:
         ):
             found = self._tone_verdict(slot, ms)
         elif not self._analysis.timeline.utterances[slot]:
-            found = Verdict(self._profiles[slot].silence_at_pickup_is, "nothing heard until the end", ms)
+            found = Verdict(self._profiles[slot].silence_at_pickup_is, cause(Code.NOTHING_HEARD), ms)
         else:
-            found = Verdict(Label.NOTSURE, f"ended after {ms / 1000:.1f} s without a decision", ms)
+            found = Verdict(Label.NOTSURE, cause(Code.ENDED_UNDECIDED, seconds=ms / 1000), ms)
         return self._settle(slot, found)
 
     def close(self, slot: int) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 
 from amd import rules
 from amd.analysis import Analysis
+from amd.cause import Code, cause
 from amd.model import Model
 from amd.profile import Profile
 from amd.spectrum import Rows
@@ -83,9 +84,12 @@ class Policy:
     def verdict(self, slot: int, analysis: Analysis, ms: int) -> Verdict:
         """A machine by the model's probability, with what was heard as the cause."""
         line = analysis.timeline
-        speech = line.speech[slot] * FRAME_MS / 1000
-        parts = int(line.utterances[slot])
-        said = (
-            f"{speech:.1f} s of speech in {parts} part{'s' if parts != 1 else ''}" if parts else "no speech"
-        )
-        return Verdict(Label.MACHINE, f"{said}, {self.machine[slot]:.0%} like a recording", ms)
+        parts, percent = int(line.utterances[slot]), round(100 * float(self.machine[slot]))
+        if not parts:
+            return Verdict(Label.MACHINE, cause(Code.LIKE_A_RECORDING_WITHOUT_SPEECH, percent=percent), ms)
+        speech = float(line.speech[slot] * FRAME_MS / 1000)
+        if parts == 1:
+            why = cause(Code.LIKE_A_RECORDING, speech=speech, percent=percent)
+        else:
+            why = cause(Code.LIKE_A_RECORDING_IN_PARTS, speech=speech, parts=parts, percent=percent)
+        return Verdict(Label.MACHINE, why, ms)

@@ -6,6 +6,7 @@ Readable, without a model, always there.
 import numpy as np
 from numpy.typing import NDArray
 
+from amd.cause import Code, cause
 from amd.profile import Profile
 from amd.spectrum import Rows
 from amd.timeline import Timeline
@@ -60,16 +61,17 @@ def decide(rows: Rows, timeline: Timeline, limits: Limits) -> Decisions:
 
 
 def verdict(decision: int, slot: int, timeline: Timeline, profile: Profile, ms: int) -> Verdict:
-    """The verdict of a rule, with its cause in words."""
+    """The verdict of a rule, with its cause."""
     if decision == OFF:
-        return Verdict(Label.NOTSURE, "detection is off", 0)
+        return Verdict(Label.NOTSURE, cause(Code.OFF), 0)
     seconds = FRAME_MS / 1000
-    speech, silence = timeline.speech[slot] * seconds, timeline.silence[slot] * seconds
+    speech, silence = float(timeline.speech[slot] * seconds), float(timeline.silence[slot] * seconds)
     if decision == LONG_GREETING:
-        pauses = "without a pause" if timeline.utterances[slot] == 1 else "with pauses"
-        return Verdict(Label.MACHINE, f"{speech:.1f} s of speech {pauses}", ms)
+        whole = timeline.utterances[slot] == 1
+        code = Code.LONG_GREETING if whole else Code.LONG_GREETING_WITH_PAUSES
+        return Verdict(Label.MACHINE, cause(code, speech=speech), ms)
     if decision == SILENCE_AFTER_UTTERANCE:
-        return Verdict(Label.HUMAN, f"{silence:.1f} s of silence after {speech:.1f} s of speech", ms)
+        return Verdict(Label.HUMAN, cause(Code.SILENCE_AFTER_SPEECH, silence=silence, speech=speech), ms)
     if decision == SILENCE_AT_PICKUP:
-        return Verdict(profile.silence_at_pickup_is, f"{silence:.1f} s of silence at pick-up", ms)
-    return Verdict(Label.NOTSURE, f"no decision after {ms / 1000:.1f} s", ms)
+        return Verdict(profile.silence_at_pickup_is, cause(Code.SILENCE_AT_PICKUP, silence=silence), ms)
+    return Verdict(Label.NOTSURE, cause(Code.TOO_LONG, seconds=ms / 1000), ms)

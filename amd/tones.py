@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from amd.cause import Cause, Code, cause
 from amd.spectrum import BIN_HZ, Floats, Frames, Rows
 from audio.g711 import FRAME_MS
 
@@ -105,7 +106,7 @@ def find_lines(power: Floats) -> Lines:
 class ToneFinder:
     """Follows the tones of each call."""
 
-    KEPT = 4
+    KEPT = 6
 
     def __init__(self, capacity: int) -> None:
         self._kind = np.zeros(capacity, np.int8)
@@ -118,6 +119,8 @@ class ToneFinder:
         """Time since the last tone ended, -1 before the first: (capacity,)."""
         self.longest_ms = np.zeros(capacity, np.int32)
         self.count = np.zeros(capacity, np.int32)
+        self.keeps_latest = np.zeros(capacity, np.bool_)
+        """Whose latest tones are kept instead of the first: (capacity,)."""
         self._heard: list[list[Tone]] = [[] for _ in range(capacity)]
 
     def reset(self, slot: int) -> None:
@@ -126,6 +129,7 @@ class ToneFinder:
         for counter in (self._windows, self.sounding_ms, self.longest_ms, self.count):
             counter[slot] = 0
         self.since_end_ms[slot] = -1
+        self.keeps_latest[slot] = False
         self._heard[slot] = []
 
     def step(self, rows: Rows, frames: Frames, now_ms: Ints) -> None:
@@ -170,7 +174,8 @@ class ToneFinder:
     def _note_end(self, slot: int, now_ms: int, length_ms: int) -> None:
         heard = self._heard[slot]
         heard.append(self._tone(slot, now_ms - FRAME_MS, length_ms))
-        del heard[self.KEPT :]
+        if len(heard) > self.KEPT:
+            del heard[0 if self.keeps_latest[slot] else -1]
 
     def _tone(self, slot: int, end_ms: int, length_ms: int) -> Tone:
         kind = self._kind[slot]
@@ -178,9 +183,9 @@ class ToneFinder:
         return Tone(hz, other if kind == _TWO else 0.0, end_ms - length_ms, length_ms, bool(kind == _BEAT))
 
     def heard(self, slot: int, now_ms: int) -> list[Tone]:
-        """The first tones of the call, the one that still sounds included."""
+        """The first (or latest) tones of the call, the one that still sounds included."""
         tones = list(self._heard[slot])
-        if self.sounding_ms[slot] and len(tones) < self.KEPT:
+        if self.sounding_ms[slot] and (len(tones) < self.KEPT or self.keeps_latest[slot]):
             tones.append(self._tone(slot, now_ms, int(self.sounding_ms[slot])))
         return tones
 
@@ -199,26 +204,31 @@ _SIT_LOW = (913.8, 950.0, 985.2)
 _SIT_MID = (1370.6, 1400.0, 1428.5)
 
 
-def _near(hz: float, *of: float, within: float = 12.0) -> bool:
+BUSY_PAIR = (480.0, 620.0)
+RINGBACK_LOW, RINGBACK_HIGH = (400.0, 440.0), (450.0, 480.0)
+
+
+def near(hz: float, *of: float, within: float = 12.0) -> bool:
+    """Whether a frequency is within so many Hz of one of others."""
     return any(abs(hz - f) <= within for f in of)
 
 
-def name_tones(tones: list[Tone]) -> str:
-    """What a sequence of tones is, in words for the cause. Frequencies: ITU-T E.180 and Q.35, T.30 for fax."""
+def name_tones(tones: list[Tone]) -> Cause:
+    """What a sequence of tones is. Frequencies: ITU-T E.180 and Q.35, T.30 for fax."""
     if not tones:
-        return "tone"
+        return cause(Code.TONE)
     first = tones[0]
     pair = sorted((first.hz, first.other_hz))
-    if len(tones) > 1 and _near(first.hz, *_SIT_LOW) and _near(tones[1].hz, *_SIT_MID):
-        return "special information tone"
-    if _near(first.hz, 2100) and first.length_ms >= 400:
-        return "fax answer tone (CED 2100 Hz)"
-    if _near(first.hz, 1100) and first.length_ms >= 400:
-        return "fax calling tone (CNG 1100 Hz)"
-    if _near(pair[0], 480) and _near(pair[1], 620):
-        return "busy tone (480 + 620 Hz)"
-    if first.beating or (_near(pair[0], 400, 440) and _near(pair[1], 450, 480)):
-        return "ring-back tone (two lines near 440 Hz)"
-    if _near(first.hz, 425):
-        return f"{'ring-back' if first.length_ms >= LONG_TONE_MS else 'busy'} tone (425 Hz)"
-    return f"beep of {first.hz:.0f} Hz"
+    if len(tones) > 1 and near(first.hz, *_SIT_LOW) and near(tones[1].hz, *_SIT_MID):
+        return cause(Code.SPECIAL_INFORMATION_TONE)
+    if near(first.hz, 2100) and first.length_ms >= 400:
+        return cause(Code.FAX_ANSWER)
+    if near(first.hz, 1100) and first.length_ms >= 400:
+        return cause(Code.FAX_CALLING)
+    if near(pair[0], BUSY_PAIR[0]) and near(pair[1], BUSY_PAIR[1]):
+        return cause(Code.BUSY_TWO_LINES)
+    if first.beating or (near(pair[0], *RINGBACK_LOW) and near(pair[1], *RINGBACK_HIGH)):
+        return cause(Code.RINGBACK_TWO_LINES)
+    if near(first.hz, 425):
+        return cause(Code.RINGBACK if first.length_ms >= LONG_TONE_MS else Code.BUSY)
+    return cause(Code.BEEP, hz=round(first.hz))

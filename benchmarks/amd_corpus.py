@@ -3,7 +3,8 @@
     python benchmarks/amd_corpus.py OUT --split train --count 10000 --seed 1
     python benchmarks/amd_corpus.py OUT --split heldout --count 2400 --seed 2
 
-`heldout` uses only the speakers in HELD_OUT, `train` only the others, `all` everybody. Training clips are varied: most
+`heldout` uses only the speakers in HELD_OUT (or those of `--hold-out 1,5,june`, to validate on another choice of
+speakers), `train` only the others, `all` everybody. Training clips are varied: most
 voices are sped up or slowed down and coloured, so that few speakers stand for many. labels.csv has the kit's columns
 and `voice`: the frames of 20 ms in which somebody speaks, as `first-end` pairs, measured on the clean speech.
 
@@ -57,10 +58,10 @@ _spec.loader.exec_module(kit)
 class Sources(kit.Sources):  # type: ignore[misc]
     """The sounds of one split."""
 
-    def __init__(self, path: str, split: str) -> None:
+    def __init__(self, path: str, split: str, held_out: frozenset[str]) -> None:
         super().__init__(path)
         self.speed = 100
-        take = {"train": lambda s: s not in HELD_OUT, "heldout": lambda s: s in HELD_OUT}.get(split)
+        take = {"train": lambda s: s not in held_out, "heldout": lambda s: s in held_out}.get(split)
         if take is None:
             return
         for group, rows in self.groups.items():
@@ -114,9 +115,9 @@ class Clip(kit.Clip):  # type: ignore[misc]
 _sources: Sources
 
 
-def _start(path: str, split: str) -> None:
+def _start(path: str, split: str, held_out: frozenset[str]) -> None:
     global _sources
-    _sources = Sources(path, split)
+    _sources = Sources(path, split, held_out)
 
 
 def _write(job: tuple[int, str, str, str, bool]) -> dict[str, Any]:
@@ -138,13 +139,15 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--seed", default="1")
     parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--hold-out", type=lambda names: frozenset(names.split(",")), default=HELD_OUT)
     parser.add_argument("--plain", action="store_true", help="do not vary the voices (heldout never does)")
     options = parser.parse_args()
     (options.out / "wav").mkdir(parents=True, exist_ok=True)
     varied = options.split != "heldout" and not options.plain
     seed = f"{options.split}-{options.seed}"
     jobs = [(i, kind, seed, str(options.out), varied) for i, kind in enumerate(kit.plan(options.count, seed))]
-    with multiprocessing.Pool(options.jobs, _start, (str(KIT / "sources.tar"), options.split)) as pool:
+    start = (str(KIT / "sources.tar"), options.split, options.hold_out)
+    with multiprocessing.Pool(options.jobs, _start, start) as pool:
         rows = pool.map(_write, jobs, chunksize=20)
     with (options.out / "labels.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [*kit.COLUMNS, "voice"], lineterminator="\n")
