@@ -3,19 +3,20 @@
 It tells what the network's answer often hides: a vacant number that ends as 480, a busy line that ends as 603.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from amd.analysis import Analysis
 from amd.cause import Cause, Code, cause
-from audio.g711 import FRAME_MS
 from amd.spectrum import Rows
 from amd.tones import BUSY_PAIR, RINGBACK_HIGH, RINGBACK_LOW, Tone, near
+from audio.g711 import FRAME_MS
 
 ANNOUNCEMENT_MS = 1200
 """So much speech before the answer is an announcement; the edges of tones may look like a little of it."""
@@ -52,6 +53,13 @@ class EarlyMedia:
 
     kind: EarlyKind
     why: Cause
+
+    def as_json(self) -> dict[str, Any]:
+        return {"kind": str(self.kind), "why": self.why.as_json()}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> "EarlyMedia":
+        return cls(EarlyKind(value["kind"]), Cause.from_json(value["why"]))
 
 
 # First and second segment: low or high in frequency, then short or long. The third is 1776.7 Hz and long. As the

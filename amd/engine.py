@@ -66,6 +66,11 @@ class Engine:
         self._early_news: list[int] = []
         self._policy = Policy(capacity, model) if model else None
 
+    @property
+    def rules_only(self) -> bool:
+        """Whether the rules decide alone."""
+        return self._policy is None
+
     def open(self, profile: Profile = BALANCED) -> int:
         """Start to analyse an answered call; returns its slot. Raises EngineFullError."""
         if not self._free:

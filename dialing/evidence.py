@@ -16,7 +16,7 @@ def keep(attempt_id: int, event: Ended) -> None:
     if report is None or report.amd is None or heard is None:
         return
     try:
-        evidence.keep(attempt_id, report.amd.verdict, heard.evidence.as_json(), heard.sound)
+        evidence.keep(attempt_id, report.amd.verdict, heard.evidence, heard.sound)
     except Error:
         logger.warning("The evidence of attempt %d was not kept.", attempt_id, exc_info=True)
         raise  # `Records` closes a broken connection
