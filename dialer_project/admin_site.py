@@ -23,12 +23,14 @@ class DialerAdminSite(UnfoldAdminSite):  # type: ignore[misc]
     site_url = None
 
     def extra_urls(self) -> list[Any]:
-        from dialer_project.pages import detection, diagnostics, leaks, live
+        from dialer_project.pages import detection, diagnostics, leaks, live, wallboard
 
         return [
             path("diagnostics/", self.admin_view(diagnostics.diagnostics_page), name="diagnostics"),
             path("diagnostics/logs/", self.admin_view(diagnostics.logs_zip), name="diagnostics_logs"),
             path("diagnostics/leaks/", self.admin_view(leaks.leaks_page), name="leaks"),
+            path("wallboard/", self.admin_view(wallboard.wallboard_page), name="wallboard"),
+            path("wallboard/events/", self.admin_view(wallboard.events), name="wallboard_events"),
             path("live/", self.admin_view(live.live_figures), name="live"),
             path("detection/", self.admin_view(detection.accuracy_page), name="detection"),
             path("detection/export/", self.admin_view(detection.export), name="detection_export"),

@@ -35,6 +35,12 @@ _SIDEBAR: list[dict[str, Any]] = [
         "title": _("Campaigns"),
         "items": [
             _item(_("Campaigns"), "campaign", "campaigns.campaign"),
+            {
+                "title": _("Wallboard"),
+                "icon": "tv",
+                "link": reverse_lazy("admin:wallboard"),
+                "permission": _seen("campaigns.campaign"),
+            },
             _item(_("Schedules"), "calendar_month", "campaigns.schedule"),
             _item(_("Leads"), "contacts", "leads.lead"),
             _item(_("Lead uploads"), "upload_file", "leads.leadupload"),

@@ -19,10 +19,12 @@ from dialing import attempt as attempts
 from dialing import reports, tallies
 from dialing.announcements import listen
 from dialing.claim import claim_leads
+from dialing.engine.board import Board, calls_in_flight, recent_results
 from dialing.engine.book import Book, Center, read_book
 from dialing.engine.center_state import CenterStates
 from dialing.engine.publisher import Publisher
 from dialing.engine.watch import Watch
+from dialing.events import ATTEMPTS, BOARD, EventWriter
 from dialing.models import Repair
 from dialing.pacing import Pacer, Supply
 from dialing.records import Records, one_line
@@ -54,6 +56,8 @@ class Engine:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._missing: dict[int, float] = {}  # attempts that the database has ended -> since when we know
         self._has_book = False
+        self._board = Board()
+        self._events = EventWriter()
         self._next_turn: asyncio.TimerHandle | None = None  # when the carriers take another call
 
     async def run(self) -> None:
@@ -86,9 +90,13 @@ class Engine:
         self._apply(book, started)
         if self._publisher.is_down or not self._has_book:
             await self._in_thread(self._publisher.probe)
+        if not self._has_book:
+            self._board.seed(await self._in_thread(recent_results, timezone.now()))
         self._has_book = True
         self._pacer.still_there(self._connected_queues(), time.monotonic())
         self._pace()
+        calls = await self._in_thread(calls_in_flight)
+        self._events.put(BOARD, self._board.as_json(time.time(), calls))
 
     def _apply(self, book: Book, read_at: float) -> None:
         """Makes the pacer agree with the database as it was at `read_at`."""
@@ -131,6 +139,8 @@ class Engine:
 
     def _on_attempt(self, announcement: dict[str, Any]) -> None:
         attempt, state, now = announcement["attempt"], announcement["state"], time.monotonic()
+        self._events.put(ATTEMPTS, announcement)
+        self._board.ended(announcement["campaign"], announcement["result"], announcement["at"])
         if state == CallAttempt.State.ANSWERED:
             self._pacer.answered(attempt)
         elif state == CallAttempt.State.TRANSFERRING:
@@ -149,11 +159,12 @@ class Engine:
             if queue_id is None:
                 is_new = True
             else:
+                self._board.queue(queue_id, queue)
                 if self._pacer.queue_reported(queue_id, _supply(queue), time.monotonic()):
                     freed.add(queue_id)
         for (owner, name), queue_id in self._queues.items():
             if owner == center.id and name not in snapshot.queues:
-                self._pacer.queue_lost(queue_id)
+                self._queue_lost(queue_id)
         self._pace(freed, heard_at)
         if is_new and center.id not in self._syncing:
             self._syncing.add(center.id)
@@ -169,7 +180,7 @@ class Engine:
             self._connected.discard(center.id)
             for (owner, _name), queue in self._queues.items():
                 if owner == center.id:
-                    self._pacer.queue_lost(queue)
+                    self._queue_lost(queue)
         if is_connected or state is ConnectorState.STALE:
             logger.info("Contact centre %d: %s", center.id, about)
         self._states.changed(center.id, state, "" if is_connected else about)
@@ -200,6 +211,10 @@ class Engine:
                 "connected": len(self._connected),
             }
             await self._quietly(reports.write, "engine", reports.process_name(), numbers)
+
+    def _queue_lost(self, queue: int) -> None:
+        self._pacer.queue_lost(queue)
+        self._board.lost(queue)
 
     def _connected_queues(self) -> list[int]:
         """Those that the last snapshot of a connected contact centre has."""
@@ -278,6 +293,7 @@ class Engine:
     async def _close(self) -> None:
         if self._next_turn is not None:
             self._next_turn.cancel()
+        self._events.close()
         await self._watch.close()
         for task in list(self._tasks):
             task.cancel()
