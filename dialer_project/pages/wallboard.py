@@ -63,6 +63,8 @@ def wallboard_page(request: HttpRequest) -> HttpResponse:
 @never_cache
 def events(request: HttpRequest) -> HttpResponse:
     """`?campaign=7`, or all: one event, newer than Last-Event-ID if there is one."""
+    if not scope.may(request.user, scope.Action.VIEW, Campaign):
+        raise PermissionDenied
     entry, board = _reader().latest()
     lines = [f"retry: {RETRY_MS}"]
     if not entry or time.time() - board["at"] > STALE_AFTER:

@@ -1,0 +1,108 @@
+"""The wallboard: figures of one's own campaigns alone, one event an answer, and no news without an engine."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import Role
+from campaigns.models import Campaign
+from dialer_project.pages import wallboard
+from dialing.engine.board import Board
+from dialing.events import ATTEMPTS, BOARD, BoardReader, EventWriter
+from leads import answered
+from leads.models import LeadStatus
+from telephony.contact_center import Agent, AgentState, QueueSnapshot
+from tests.factories import make_campaign, make_user
+from tests.web.web_world import signed_in
+
+pytestmark = pytest.mark.django_db
+
+URL = "/wallboard/events/"
+
+
+def board_of(*campaigns: Campaign, at: float | None = None) -> dict[str, Any]:
+    board, now = Board(), at or time.time()
+    for campaign in campaigns:
+        states = (
+            AgentState.FREE,
+            AgentState.BUSY,
+            AgentState.WRAP_UP,
+            AgentState.PAUSED,
+            AgentState.SIGNED_OUT,
+        )
+        agents = tuple(Agent(str(n), str(n), state) for n, state in enumerate(states))
+        name = campaign.queue.name
+        board.queue(campaign.queue_id, QueueSnapshot(name, "OSCC", "7000", agents, 3, 0, 0))
+        for result in (LeadStatus.SUCCESS, LeadStatus.AMD, LeadStatus.BUSY, LeadStatus.BUSY):
+            board.ended(campaign.pk, result, now)
+        board.ended(campaign.pk, LeadStatus.BUSY, now - 3600)
+    return board.as_json(now, {campaign.pk: {"DIALING": 2} for campaign in campaigns})
+
+
+def publish(empty_valkey: str, entry: dict[str, Any]) -> None:
+    wallboard._reader.cache_clear()
+    writer = EventWriter(empty_valkey)
+    writer.put(BOARD, entry)
+    writer.close()
+
+
+def figures(answer: Any) -> dict[str, Any]:
+    [data] = [line for line in answer.content.decode().splitlines() if line.startswith("data: ")]
+    found: dict[str, Any] = json.loads(data.removeprefix("data: "))
+    return found
+
+
+def test_a_viewer_sees_the_figures_of_their_own_campaigns_alone(empty_valkey: str) -> None:
+    mine, other = make_campaign(), make_campaign()
+    answered.count(mine.pk, timezone.now(), abandoned=True)
+    answered.count(mine.pk, timezone.now(), abandoned=False)
+    answered.count(other.pk, timezone.now(), abandoned=False)
+    publish(empty_valkey, board_of(mine, other))
+    viewer = signed_in(make_user(Role.CAMPAIGN_SUPERVISOR, [mine.group]))
+    answer = viewer.get(URL)
+    assert answer["Content-Type"] == "text/event-stream"
+    seen = figures(answer)
+    assert seen["calls"] == {"DIALING": 2}
+    queue = {"name": mine.queue.name, "free": 1, "busy": 2, "paused": 1, "out": 1, "waiting": 3}
+    assert seen["queues"] == [queue]
+    assert sum(sum(minute.values()) for minute in seen["minutes"]) == 4, "an hour ago is not shown"
+    assert seen["rates"] == {"answer": 50.0, "amd": 50.0, "abandoned": 50.0}
+    assert figures(viewer.get(URL, {"campaign": other.pk}))["calls"] == {}, "a guessed campaign"
+    assert viewer.get("/wallboard/").status_code == 200
+
+
+def test_a_viewer_who_has_the_newest_board_gets_no_event_and_asks_again(empty_valkey: str) -> None:
+    campaign = make_campaign()
+    publish(empty_valkey, board_of(campaign))
+    viewer = signed_in(make_user(Role.CAMPAIGN_SUPERVISOR, [campaign.group]))
+    first = viewer.get(URL).content.decode()
+    [entry] = [line.removeprefix("id: ") for line in first.splitlines() if line.startswith("id: ")]
+    again = viewer.get(URL, headers={"Last-Event-ID": entry}).content.decode()
+    assert again == "retry: 1000\n\n"
+    assert "data: " in viewer.get(URL, headers={"Last-Event-ID": "0-1"}).content.decode()
+
+
+def test_old_news_and_a_broker_that_is_away_are_told(
+    empty_valkey: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    campaign = make_campaign()
+    viewer = signed_in(make_user(Role.CAMPAIGN_SUPERVISOR, [campaign.group]))
+    publish(empty_valkey, board_of(campaign, at=time.time() - 60))
+    assert "event: away" in viewer.get(URL).content.decode()
+    monkeypatch.setattr(wallboard, "_reader", lambda: BoardReader("redis://127.0.0.1:1/0"))
+    assert "event: away" in viewer.get(URL).content.decode()
+
+
+def test_a_master_has_no_campaigns_and_no_wallboard() -> None:
+    assert signed_in(make_user(Role.MASTER, [])).get(URL).status_code == 403
+
+
+def test_a_broker_that_is_away_holds_nothing_up() -> None:
+    writer = EventWriter("redis://127.0.0.1:1/0")
+    began = time.monotonic()
+    for number in range(5000):
+        writer.put(ATTEMPTS, {"attempt": number})
+    assert time.monotonic() - began < 1.0
