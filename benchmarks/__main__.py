@@ -1,4 +1,5 @@
-"""`python -m benchmarks [NAME...]`: runs the benchmarks one after the other, one JSON line each.
+"""`python -m benchmarks [NAME...] [--options of the one NAME]`: runs the benchmarks one after the other, one JSON
+line each.
 
 Each runs in a process of its own, so that memory and CPU figures belong to it alone. The exit status is 1 when
 one of them failed; the others run all the same.
@@ -24,11 +25,12 @@ def names() -> list[str]:
     return sorted(name for name in found - MAKERS if not name.startswith("_"))
 
 
-def run(name: str) -> dict[str, object]:
+def run(name: str, options: list[str]) -> dict[str, object]:
     """The benchmark's figures, or what went wrong under `error`."""
-    command = [sys.executable, "-m", f"benchmarks.{name}"]
+    command = [sys.executable, "-m", f"benchmarks.{name}", *options]
+    longest = None if options else LONGEST  # who gives options may want hours
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=LONGEST, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=longest, check=False)
     except subprocess.TimeoutExpired:
         return {"benchmark": name, "error": f"did not end within {LONGEST} s"}
     lines = done.stdout.strip().splitlines()
@@ -37,8 +39,13 @@ def run(name: str) -> dict[str, object]:
     return {"benchmark": name, **json.loads(lines[-1])}
 
 
-def main(wanted: list[str]) -> int:
+def main(words: list[str]) -> int:
     known = names()
+    first_option = next((at for at, word in enumerate(words) if word.startswith("-")), len(words))
+    wanted, options = words[:first_option], words[first_option:]
+    if options and len(wanted) != 1:
+        print("Options belong to one benchmark: name it before them.", file=sys.stderr)
+        return 2
     if unknown := set(wanted) - set(known):
         print(
             f"No benchmark named {', '.join(sorted(unknown))}; there are: {', '.join(known)}.",
@@ -47,7 +54,7 @@ def main(wanted: list[str]) -> int:
         return 2
     failed = False
     for name in wanted or known:
-        figures = run(name)
+        figures = run(name, options)
         failed |= "error" in figures
         print(json.dumps(figures), flush=True)
     return int(failed)
