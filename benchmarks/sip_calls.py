@@ -1,6 +1,6 @@
 """Answered calls with audio both ways, against sipp: held, frames a second, CPU, memory, first audio.
 
-    python -m benchmarks.sip_calls [--calls 300] [--seconds 10] [--loop uvloop|asyncio] [--amd]
+    python -m benchmarks.sip_calls [--calls 300] [--seconds 10] [--loop uvloop|asyncio] [--codec PCMA|PCMU] [--amd]
 
 `cpu_cores` is this process's CPU time over the window in which all calls are up; `late_ms` is how late the event
 loop was, in all and by our own work; `load` is the machine's load average at the end, sipp included. `--amd` analyses every call.
@@ -26,6 +26,8 @@ from dialing.call_report import CallReport
 from telephony.sip.account import SipAccount
 from telephony.sip.user_agent import UserAgent
 
+CODECS = {"PCMA": 8, "PCMU": 0}
+"""RTP payload types of what sipp may speak."""
 RATE = 100
 """New calls a second."""
 
@@ -111,6 +113,7 @@ def main() -> int:
     )
     parser.add_argument("--calls", type=int, default=300)
     parser.add_argument("--seconds", type=float, default=10)
+    parser.add_argument("--codec", choices=CODECS, default="PCMA")
     parser.add_argument("--loop", choices=("uvloop", "asyncio"), default="uvloop")
     parser.add_argument("--amd", action="store_true")
     options = parser.parse_args()
@@ -119,7 +122,7 @@ def main() -> int:
         audio = write_audio(Path(folder))
         try:
             with (
-                sipp("answers.xml", AUDIO=audio) as port,
+                sipp("answers.xml", AUDIO=audio, PAYLOAD=CODECS[options.codec], CODEC=options.codec) as port,
                 asyncio.Runner(loop_factory=factory) as runner,
             ):
                 figures = runner.run(run(port, options.calls, options.seconds, options.amd))
