@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from django.apps import apps
 from django.db.models import QuerySet
 from django.http import HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django_filters import rest_framework as filters
 from django_filters.rest_framework import DjangoFilterBackend
@@ -24,13 +25,19 @@ from rest_framework.serializers import BaseSerializer
 from accounts import scope
 from accounts.api_base import CRUD, CrudViewSet, FilterSet, ModelSerializer, ReadViewSet, ScopedViewSet
 from accounts.api_formats import Pages, RawCsv, uploaded_file
+from accounts.export import KINDS
 from accounts.paging import LargePaginator
 from accounts.scope import Action
-from leads import counts, selectors, services, uploads
+from leads import counts, export, selectors, services, uploads
 from leads.models import CallAttempt, Lead, LeadCount, LeadUpload
 
 IN_CAMPAIGN = OpenApiParameter(
     "campaign_pk", OpenApiTypes.INT64, OpenApiParameter.PATH, description="Campaign."
+)
+
+EXPORT = extend_schema(
+    parameters=[OpenApiParameter("kind", str, enum=list(KINDS), default="csv", description="Of the file.")],
+    responses={(200, kind.partition(";")[0]): OpenApiTypes.BINARY for kind in KINDS.values()},
 )
 
 
@@ -121,6 +128,7 @@ class LeadViewSet(InCampaign, CrudViewSet):
     pagination_class = LeadPages
     filter_backends = [DjangoFilterBackend, LeadSearch, OrderingFilter]
     filterset_class = LeadFilter
+    scope_actions = {**CRUD, "export": Action.VIEW}
     search_fields: ClassVar[list[str]] = ["name", "phone_number"]
     ordering_fields: ClassVar[list[str]] = [
         "id",
@@ -130,6 +138,14 @@ class LeadViewSet(InCampaign, CrudViewSet):
         "status",
         "next_attempt_at",
     ]
+
+    @EXPORT
+    @action(detail=False, pagination_class=None)
+    def export(self, request: Request, campaign_pk: str) -> HttpResponseBase:
+        """The leads of these filters as a file. One with all columns can be uploaded again."""
+        return export.leads(
+            request.query_params.get("kind", "csv"), self.filter_queryset(self.get_queryset())
+        )
 
     def perform_create(self, serializer: BaseSerializer[Any]) -> None:
         actor: Any = self.request.user
@@ -249,5 +265,14 @@ class CallAttemptViewSet(ReadViewSet):
     queryset = CallAttempt.objects.all()
     serializer_class = CallAttemptSerializer
     filterset_class = CallAttemptFilter
+    scope_actions = {**CRUD, "export": Action.VIEW}
     search_fields: ClassVar[list[str]] = ["lead_name", "phone_number", "campaign_name"]
     ordering_fields: ClassVar[list[str]] = ["id", "claimed_at", "ended_at", "result"]
+
+    @EXPORT
+    @action(detail=False, pagination_class=None)
+    def export(self, request: Request) -> HttpResponseBase:
+        """The call records of these filters as a file."""
+        return export.attempts(
+            request.query_params.get("kind", "csv"), self.filter_queryset(self.get_queryset())
+        )

@@ -10,6 +10,7 @@ from typing import IO
 
 from django.db.models import Count, QuerySet
 
+from accounts.export import plain
 from amd.files import wav_from_ulaw
 from leads.models import AmdLabel
 
@@ -116,15 +117,10 @@ def _clips(labels: QuerySet[AmdLabel]) -> Iterable[tuple[list[str], bytes]]:
                 label.heard.lower(),
                 f"lead-{attempt.lead_id or attempt.pk}",
                 attempt.amd_verdict,
-                _plain(attempt.amd_cause),
+                plain(attempt.amd_cause),
                 str(attempt.amd_decision_ms or ""),
-                _plain(attempt.campaign_name),
+                plain(attempt.campaign_name),
                 label.labelled_at.isoformat(timespec="seconds"),
             ],
             bytes(attempt.amd_evidence.sound or b""),
         )
-
-
-def _plain(words: str) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    return f"'{words}" if words[:1] in {"=", "+", "-", "@", "\t", "\r"} else words

@@ -14,6 +14,7 @@ from typing import Any
 from django.db import connection
 from django.utils.translation import gettext as _
 
+from accounts.export import FORMULA
 from leads.lead_file import LeadFile, Row
 from leads.phone_numbers import InvalidNumberError, normalise
 
@@ -138,9 +139,16 @@ def _copy_lines(
         except InvalidNumberError as error:
             refused.append((line, _refused_row(line, str(error), cells)))
             continue
+        if name[:1] == "'" or description[:1] == "'":
+            name, description = _as_it_was(name), _as_it_was(description)
         if not (name.isprintable() and description.isprintable()) or "\\" in name or "\\" in description:
             name, description = name.translate(_ESCAPES), description.translate(_ESCAPES)
         yield f"{line}\t{name}\t{number}\t{description}\n"
+
+
+def _as_it_was(cell: str) -> str:
+    """Without the apostrophe that exports put before what a spreadsheet would take for a formula."""
+    return cell[1:] if cell[:1] == "'" and cell.startswith(FORMULA, 1) else cell
 
 
 def _name_problem(name: str) -> str:

@@ -18,15 +18,17 @@ from amd.files import wav_from_ulaw
 from dialer_project.admin_base import ScopedModelAdmin
 from dialer_project.pages.campaign_bar import CampaignBarOnList, campaign_bar, chosen_campaign
 from dialer_project.pages.evidence import evidence_card
+from dialer_project.pages.exports import ExportedList
 from dialer_project.pages.filters import CampaignFilter, LabelFilter, VerdictFilter
 from dialer_project.pages.leads import amd_words, network_words, result_mark
 from dialer_project.times import in_zone
-from leads import evidence
+from leads import evidence, export
 from leads.models import AmdEvidence, AmdLabel, CallAttempt
 
 
 @admin.register(CallAttempt)
-class CallAttemptAdmin(CampaignBarOnList, ScopedModelAdmin):
+class CallAttemptAdmin(ExportedList, CampaignBarOnList, ScopedModelAdmin):
+    exported = staticmethod(export.attempts)
     bar_tab = "attempts"
     list_display = [
         "began",
@@ -107,6 +109,7 @@ class CallAttemptAdmin(CampaignBarOnList, ScopedModelAdmin):
     # --- further pages --------------------------------------------------------------------------------
     def pages(self) -> list[Any]:
         return [
+            *super().pages(),
             ("<int:pk>/sound/", "sound", self.sound_view),
             ("<int:pk>/label/", "label", require_POST(self.label_view)),
         ]

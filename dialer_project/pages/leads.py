@@ -17,10 +17,11 @@ from accounts.paging import LargePaginator
 from dialer_project.admin_base import ScopedModelAdmin, ServiceForm
 from dialer_project.pages import kept_paginator, marks
 from dialer_project.pages.campaign_bar import CampaignBarOnList, campaign_bar, chosen_campaign
+from dialer_project.pages.exports import ExportedList
 from dialer_project.pages.filters import CampaignFilter, NotYetDoneFilter
 from dialer_project.pages.kept_paginator import KeptCountChangeList
 from dialer_project.times import in_zone
-from leads import selectors, services
+from leads import export, selectors, services
 from leads.models import CallAttempt, Lead, LeadStatus
 
 
@@ -34,7 +35,8 @@ class LeadForm(ServiceForm):
 
 
 @admin.register(Lead)
-class LeadAdmin(CampaignBarOnList, ScopedModelAdmin):
+class LeadAdmin(ExportedList, CampaignBarOnList, ScopedModelAdmin):
+    exported = staticmethod(export.leads)
     form = LeadForm
     bar_tab = "leads"
     list_display = ["name", "phone_number", "campaign", "status_now", "attempts", "due"]

@@ -1,0 +1,40 @@
+"""Downloads of a list, as it is filtered and searched."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils.translation import gettext as _
+
+from accounts.export import KINDS
+
+
+class ExportedList:
+    """For admin classes: `exported` writes the rows; the list has a button for each kind of file."""
+
+    exported: Callable[[str, QuerySet[Any]], HttpResponseBase]
+    list_before_template = "dialer/list_before.html"
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        query = f"?{request.GET.urlencode()}" if request.GET else ""
+        address: Callable[..., str] = self.url  # type: ignore[attr-defined]
+        links = [
+            (address(f"export_{kind}") + query, "download", _("Download (%(kind)s)") % {"kind": kind.upper()})
+            for kind in KINDS
+        ]
+        more = {"bar_links": links, **(extra_context or {})}
+        return super().changelist_view(request, more)  # type: ignore[misc]
+
+    def pages(self) -> list[Any]:
+        kinds = [(f"export.{kind}", f"export_{kind}", partial(self.export_view, kind)) for kind in KINDS]
+        return [*kinds, *super().pages()]  # type: ignore[misc]
+
+    def export_view(self, kind: str, request: HttpRequest) -> HttpResponseBase:
+        if not self.has_view_permission(request):  # type: ignore[attr-defined]
+            raise PermissionDenied
+        found = self.get_changelist_instance(request)  # type: ignore[attr-defined]
+        return type(self).exported(kind, found.queryset)
