@@ -24,6 +24,7 @@ SINGLE_HEADERS = ("From", "To", "Call-ID", "CSeq", "Max-Forwards", "Content-Leng
 _REQUEST_LINE = re.compile(r"(\S+) (\S+) (SIP/\d+\.\d+)\Z", re.IGNORECASE)
 _STATUS_LINE = re.compile(r"SIP/2\.0 ([1-6]\d\d)(?: (.*))?\Z", re.IGNORECASE)
 _UNFOLD = re.compile(r"\r\n[ \t]+")
+_BARE = re.compile(r"\r(?!\n)|(?<!\r)\n")
 _CSEQ = re.compile(r"(\d{1,10})\s+(\S+)\Z")
 
 PHRASES = {
@@ -126,7 +127,11 @@ def read_message(data: bytes, *, stream: bool = False) -> Envelope:
 
 
 def _read_head(head: bytes) -> _Head:
-    lines = _UNFOLD.sub(" ", head.decode("utf-8", errors="replace")).split("\r\n")
+    text = head.decode("utf-8", errors="replace")
+    if _BARE.search(text):
+        # In a quoted string it would come back in our own requests, where others may read it as the end of a line.
+        raise MessageError("a CR or LF stands alone")
+    lines = _UNFOLD.sub(" ", text).split("\r\n")
     if len(lines) > MAX_HEADER_LINES or any(len(line) > MAX_LINE_CHARS for line in lines):
         raise MessageError("too many or too long header lines")
     parsed = _Head(start=lines[0])

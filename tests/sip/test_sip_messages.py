@@ -202,3 +202,13 @@ def test_unclosed_quote_in_reason_is_no_reason() -> None:
     response = Response(603, "Declined")
     response.headers.add("Reason", 'Q.850;cause=16,"')
     assert Reason.of(response).cause is None
+
+
+@pytest.mark.parametrize("bare", ["\n", "\r", "\r\r\n ", "\n "])
+@pytest.mark.parametrize("value", ['"a{}Route: <sip:evil>" <sip:x@y>;tag=2', "<sip:x@y>;p=a{}Route: x;tag=2"])
+def test_a_line_break_that_stands_alone_never_gets_into_our_own_requests(bare: str, value: str) -> None:
+    head = "SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP h;branch=z9hG4bKx\r\nFrom: <sip:a@b>;tag=1\r\n"
+    rest = "\r\nCall-ID: q\r\nCSeq: 1 INVITE\r\n\r\n"
+    with pytest.raises(MessageError, match="stands alone"):
+        read_message(f"{head}To: {value.format(bare)}{rest}".encode())
+    assert read_message(f"{head}To: {value.format(' ')}{rest}".encode()).to_tag == "2"
