@@ -128,8 +128,10 @@ class AudioNegotiation:
         if media is None:
             return "answer without usable audio"
         line = next((theirs for theirs in crypto_lines(media.attributes) if self._offered(theirs)), None)
-        if line is None and (media.protocol == ENCRYPTED or self._encryption is MediaEncryption.REQUIRED):
+        if line is None and self._encryption is MediaEncryption.REQUIRED:
             return "the answer is not encrypted with a key that we can use, and this port requires it"
+        if line is None and media.protocol == ENCRYPTED:
+            return "the answer is encrypted with no key of ours"
         ours = self._offered(line) if line is not None else None
         keys = SrtpKeys(line.suite, ours.key, line.key) if line is not None and ours is not None else None
         return "" if self._apply(media, keys) else "answer without usable audio"
