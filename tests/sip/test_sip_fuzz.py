@@ -20,7 +20,7 @@ from telephony.sip.transport import Destination
 from .simulated_peer import ACCOUNT, SDP, SimulatedCall
 from .test_sip_messages import TORTURE
 
-ROUNDS = int(os.environ.get("FUZZ_ROUNDS", "4000"))  # 100,000 take half a minute
+ROUNDS = int(os.environ.get("FUZZ_ROUNDS", "4000"))  # 100,000 take a minute and a half
 STRANGER = Destination("udp", "192.0.2.66", 6666)
 NASTY = [
     b"\r\n",

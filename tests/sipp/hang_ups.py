@@ -34,6 +34,10 @@ def some_of_both(outcome: Outcome) -> None:
     assert 5 <= outcome.report.audio_frames <= 40, outcome.story
 
 
+def some_audio(outcome: Outcome) -> None:
+    assert outcome.report.audio_frames >= 10, outcome.story
+
+
 def not_all_the_time(outcome: Outcome) -> None:
     assert 10 <= outcome.report.audio_frames <= 50, outcome.story
 
@@ -105,6 +109,15 @@ SCENARIOS = [
         values={"audio_port": "9"},
         expect=OURS,
         plan={"hold_s": 1.0},
+    ),
+    Scenario(
+        name="strangers_send_mutated_messages",
+        xml="media_stops",
+        expect=OURS,
+        plan={"hold_s": 3.0},
+        hostile_packets=3000,
+        needs_good_end=False,  # sipp gets the ACKs of forged answers too
+        also=some_audio,
     ),
     Scenario(name="provisional_response_sent_reliably", xml="reliable_provisional", expect=OURS),
 ]

@@ -91,7 +91,17 @@ SCENARIOS = [
     _offers("offer_another_codec", "sendrecv", "RTP/AVP 0", codec_changes, formats="0", before="150"),
     _offers("offer_with_video", "sendrecv\nm=video 9 RTP/AVP 31", "m=video 0 ", audio_goes_on),
     Scenario(name="offer_by_us", xml="reinvite_offerless", expect=OURS, also=both_change),
-    Scenario(name="offer_by_us_unanswered", xml="reinvite_offerless_unanswered", expect=OURS, plan=LONG),
+    Scenario(
+        name="offer_by_us_unanswered",
+        xml="reinvite_offerless_unanswered",
+        expect=Expect(
+            result=CallResult.ANSWERED,
+            by=EndedBy.LOCAL,
+            code=488,
+            reason="answer without usable audio in the ACK",
+        ),
+        plan=LONG,
+    ),
     _refuses("offer_of_another_codec", 488, body=SDP_G729),
     _refuses("offer_of_video", 488, body=SDP_VIDEO),
     _refuses("offer_that_is_no_sdp", 488, body="hello"),

@@ -33,15 +33,16 @@ NO_FAULTS = Faults()
 
 
 class Relay:
-    """One peer's network. `sent` holds our messages as they left us, `ladder` the names of all in order."""
+    """One peer's network. `sent` holds our messages as they left us, `heard` the peer's, `ladder` the names of all in order."""
 
     def __init__(self, faults: Faults, peer: Address) -> None:
         self.faults = faults
         self.ladder: list[str] = []
         self.sent: list[bytes] = []
+        self.heard: list[bytes] = []
         self.port = 0
         self._peer = peer
-        self._us: Address | None = None
+        self.us: Address | None = None
         self._seen: Counter[str] = Counter()
         self._front: asyncio.DatagramTransport | None = None
         self._back: asyncio.DatagramTransport | None = None
@@ -61,15 +62,16 @@ class Relay:
         return [name[2:].removesuffix(" (lost)") for name in self.ladder if name.startswith(">")]
 
     def _from_us(self, data: bytes, source: Address) -> None:
-        self._us = source
+        self.us = source
         self.sent.append(data)
         assert self._back is not None
         self._carry(f"> {message_name(data)}", data, self._back, self._peer)
 
     def _from_peer(self, data: bytes, source: Address) -> None:
+        self.heard.append(data)
         assert self._front is not None
-        assert self._us is not None
-        self._carry(f"< {message_name(data)}", data, self._front, self._us)
+        assert self.us is not None
+        self._carry(f"< {message_name(data)}", data, self._front, self.us)
 
     def _carry(self, name: str, data: bytes, transport: asyncio.DatagramTransport, to: Address) -> None:
         number = self._seen[name]

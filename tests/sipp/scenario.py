@@ -20,6 +20,7 @@ from telephony.sip.user_agent import UserAgent
 
 from .network import HOST, NO_FAULTS, Ear, Faults, Relay, ear, relay
 from .script import render
+from .stranger import harass
 
 PASSWORD = "Rosebud 1941"
 SIPP_DEADLINE_S = 75
@@ -78,6 +79,8 @@ class Scenario:
     stop_after: float | None = None
     ours: str | None = None
     """Our messages in order, if they matter: "INVITE ACK BYE"."""
+    hostile_packets: int = 0
+    """So many mutated messages come from strangers while the call is up, to its SIP and its RTP port."""
     also: Callable[[Outcome], None] | None = None
     needs_good_end: bool = True
     """sipp must have seen the scenario to its end."""
@@ -103,7 +106,10 @@ async def run(scenario: Scenario, folder: Path, slots: asyncio.Semaphore) -> Out
             if scenario.stop_after is not None:
                 asyncio.get_running_loop().call_later(scenario.stop_after, cancel.set)
             plan = CallPlan(account, "0600", **{"hold_s": 0.5, **scenario.plan})
+            attack = asyncio.create_task(harass(between, scenario.hostile_packets)) if between else None
             report = await place_call(agent, plan, cancel=cancel)
+            if attack is not None:
+                await attack
             code = await _end_of(process)
             if scenario.needs_good_end and between is not None:
                 await asyncio.sleep(0.05)  # what the network still carries is in the record
