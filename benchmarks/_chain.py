@@ -34,12 +34,21 @@ class Chain:
         lifecycle.after_start(self.campaign.pk)
 
     def cpu(self) -> dict[str, float]:
-        """Seconds of processor that each of our processes has used."""
-        return {name: cpu_seconds(self.processes.pid(name)) for name in self.names}
+        """Seconds of processor that each of our processes has used, its children included."""
+        return {name: sum(map(cpu_seconds, family(self.processes.pid(name)))) for name in self.names}
 
     def memory(self) -> dict[str, float]:
-        """Megabytes of each of our processes: its proportional share of what several map."""
-        return {name: pss_mb(self.processes.pid(name)) for name in self.names}
+        """Megabytes of each of our processes and its children: its proportional share of what several map."""
+        return {name: sum(map(pss_mb, family(self.processes.pid(name)))) for name in self.names}
+
+
+def family(pid: int) -> list[int]:
+    """The process and its descendants."""
+    found = [pid]
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            found += family(int(child))
+    return found
 
 
 def cpu_seconds(pid: int) -> float:

@@ -1,9 +1,11 @@
 """The product's own processes, started by a test on the test's database and Valkey, with the demo PBX as peer."""
 
+import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from subprocess import Popen, TimeoutExpired
 
@@ -64,9 +66,11 @@ class Processes:
         return [name for name, process in self._running.items() if process.poll() is not None]
 
     def kill(self, name: str) -> None:
-        """As a crash: kill -9."""
+        """As a crash: kill -9, of its children too, as a supervisor ends what a dead process leaves."""
         process = self._running.pop(name)
         process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
     def stop(self, name: str, within: float = 15.0) -> float:

@@ -208,7 +208,7 @@ def second_worker(world: World, random: Random) -> Details:
 
 
 def kill_web(world: World, random: Random) -> Details:
-    """Granian's parent and its worker: the parent is told at once, the kernel ends the worker."""
+    """Granian's parent and its worker."""
     return _kill("web")(world, random)
 
 
