@@ -1,6 +1,6 @@
 """What many calls leave behind: memory, file descriptors, dialogs, transactions, sockets.
 
-    python -m benchmarks.sip_memory [--calls 2000] [--rate 100]
+    python -m benchmarks.sip_memory [--calls 10000] [--rate 100]
 
 Calls are answered by sipp and hung up at once. An ended call answers late requests for 32 s, so that long is waited
 before each measurement, and as many calls as that time holds are the warm-up. `idle_mb` is before any call.
@@ -84,7 +84,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--calls", type=int, default=2000)
+    parser.add_argument("--calls", type=int, default=10_000)
     parser.add_argument("--rate", type=float, default=100)
     options = parser.parse_args()
     try:

@@ -17,9 +17,9 @@ class MediaEncryption(StrEnum):
     """Whether a port's audio is encrypted.
 
     REQUIRED offers RTP/SAVP: a peer without SRTP refuses it, and an answer without keys ends the call. PREFERRED
-    offers keys on plain RTP/AVP (RFC 8643, "OSRTP"): Asterisk's `media_encryption_optimistic=yes` and Kamailio's
-    rtpengine take them, FreeSWITCH and older peers overlook them and the call is held in the clear. The other custom,
-    one stream with keys and one without, is refused or mistaken for two calls by more peers than it serves.
+    offers keys on plain RTP/AVP (RFC 8643, "OSRTP"): Asterisk (`media_encryption=sdes`) and Kamailio's rtpengine take
+    them, FreeSWITCH and older peers overlook them and the call is held in the clear. The other custom, one stream
+    with keys and one without, is refused or mistaken for two calls by more peers than it serves.
     """
 
     NONE = "none"
