@@ -204,6 +204,9 @@ SPECTACULAR_SETTINGS = {
 }
 
 # --- dialing ------------------------------------------------------------------------------------------
+SIP_KEEP_ALIVE_SECONDS = env.integer("SIP_KEEP_ALIVE_SECONDS", 25)
+SIP_PING_SECONDS = env.integer("SIP_PING_SECONDS", 30)
+SIP_PING_MISSES = env.integer("SIP_PING_MISSES", 2, lowest=1)
 LEASE_SECONDS = env.integer("LEASE_SECONDS", 30, lowest=3)
 
 # --- Celery (the facts behind each line are measured: docs/architecture.md) -----------------------------

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import uvloop
+from django.conf import settings
 
 from amd.profile import PROFILES, Profile, tailored
 from amd.verdict import Label
@@ -26,6 +27,7 @@ from dialing.detection import DetectedCall, Detection, Heard
 from leads.models import CallAttempt
 from telephony.results import DEFAULT_TABLE, ResultTable
 from telephony.sip.account import SipAccount
+from telephony.sip.upkeep import Upkeep
 from telephony.sip.user_agent import UserAgent
 
 logger = logging.getLogger(__name__)
@@ -112,7 +114,13 @@ class CallLoop:
 
     def __init__(self, capacity: int) -> None:
         self.loop = uvloop.new_event_loop()
-        self.agent = UserAgent()
+        self.agent = UserAgent(
+            upkeep=Upkeep(
+                keep_alive_s=settings.SIP_KEEP_ALIVE_SECONDS,
+                ping_s=settings.SIP_PING_SECONDS,
+                ping_misses=settings.SIP_PING_MISSES,
+            )
+        )
         self.detection = Detection(capacity)
         self.results: ResultTable = DEFAULT_TABLE
         self.calls: dict[int, ActiveCall] = {}

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from django.db import InterfaceError, OperationalError
 
@@ -11,28 +11,24 @@ from dialing.free_ports import FreePorts
 from dialing.leases import RENEW_PORTS_EVERY, database_time
 from dialing.ports import LeasedPort
 from dialing.records import Records, one_line
+from telephony.models import DialerPort
 from telephony.sip.account import SipAccount
-from telephony.sip.registration import Registration, RegistrationFailed, RegistrationState
+from telephony.sip.failover import LineState, RegistrarFailover
 from telephony.sip.sdes import MediaEncryption
 from telephony.sip.user_agent import UserAgent
 
 logger = logging.getLogger(__name__)
 
-TRY_AGAIN = 10.0
-"""Seconds before the next try when a registrar did not answer."""
-REFUSED_AGAIN = 60.0
-"""The same when it refused us: asking with the same password often can lock the account."""
-REFUSALS = frozenset({401, 403, 404, 407})
-
 
 @dataclass(slots=True, eq=False)
 class HeldPort:
-    """A port that this worker holds, and the task that gets it registered."""
+    """A port that this worker holds, and the tasks that keep it registered and write down how it stands."""
 
     port: LeasedPort
-    account: SipAccount
-    joining: "asyncio.Task[None] | None" = None
-    writes: set["asyncio.Task[None]"] = field(default_factory=set)
+    line: RegistrarFailover
+    keeping: "asyncio.Task[None] | None" = None
+    is_unwritten: bool = False
+    writing: "asyncio.Task[None] | None" = None
 
 
 class PortKeeper:
@@ -49,7 +45,6 @@ class PortKeeper:
         self._held: dict[int, HeldPort] = {}
         self._accounts: dict[int, SipAccount] = {}  # also of ports given up during a call
         self._look = asyncio.Event()
-        agent.on_registration_change = self._on_change
 
     def account(self, port_id: int) -> SipAccount:
         """The SIP account of a port that was free a moment ago. Any thread may ask."""
@@ -65,8 +60,8 @@ class PortKeeper:
             await self._keep()
         finally:
             for held in self._held.values():
-                if held.joining is not None:
-                    held.joining.cancel()
+                if held.keeping is not None:
+                    held.keeping.cancel()
 
     async def _keep(self) -> None:
         away = False
@@ -104,64 +99,71 @@ class PortKeeper:
     def _confirm(self, port: LeasedPort) -> None:
         """The record forgets a registration when a lease runs out before we take it again: say it once more."""
         held = self._held[port.id]
-        registration = self._agent.registrations.get(held.account)
-        if registration is None or port.is_registered or held.writes:
-            return
-        if registration.state is RegistrationState.REGISTERED:
-            self._record(held, None)
+        if held.line.state is LineState.REGISTERED and not port.is_registered and held.writing is None:
+            self._record(held)
 
     def _take(self, port: LeasedPort) -> None:
-        account = SipAccount(
-            username=port.extension,
-            password=port.password,
-            registrar_host=port.registrar_host,
-            registrar_port=port.registrar_port,
-            transport=port.transport,
-            encryption=MediaEncryption(port.media_encryption),
-        )
-        held = HeldPort(port, account)
+        line = RegistrarFailover(self._agent, _accounts_of(port), lambda: self._on_change(held))
+        held = HeldPort(port, line)
         self._held[port.id] = held
-        self._accounts[port.id] = account
-        held.joining = asyncio.create_task(self._join(held))
+        self._accounts[port.id] = line.accounts[0]
+        held.keeping = asyncio.create_task(line.keep())
 
     async def _give_up(self, port_id: int, held: HeldPort) -> None:
         """No call begins on the port any more; a call on it goes on, the binding goes."""
         del self._held[port_id]
         self._free.forbid(port_id)
-        if held.joining is not None:
-            held.joining.cancel()
-        await self._agent.unregister(held.account)
+        if held.keeping is not None:
+            held.keeping.cancel()
+        await held.line.leave()
 
-    async def _join(self, held: HeldPort) -> None:
-        """Registers the port, and tries again while the registrar is away; refreshes are the user agent's."""
-        while True:
-            try:
-                await self._agent.register(held.account)
-            except RegistrationFailed as failure:
-                await asyncio.sleep(REFUSED_AGAIN if failure.code in REFUSALS else TRY_AGAIN)
-            else:
-                return
-
-    def _on_change(self, registration: Registration) -> None:
-        held = next((h for h in self._held.values() if h.account == registration.account), None)
-        if held is None:
+    def _on_change(self, held: HeldPort) -> None:
+        if self._held.get(held.port.id) is not held:
             return
-        if registration.state is RegistrationState.REGISTERED:
+        if held.line.active is not None:
+            self._accounts[held.port.id] = held.line.active
             self._free.allow(held.port.id)
-            self._record(held, None)
-        elif registration.state is RegistrationState.FAILED:
+        else:
             self._free.forbid(held.port.id)
-            self._record(held, registration.last_error or "registration failed")
+        self._record(held)
 
-    def _record(self, held: HeldPort, error: str | None) -> None:
-        async def write() -> None:
-            try:
-                await asyncio.wrap_future(
-                    self._records.submit(ports.record_registration, self._worker, held.port.id, error)
-                )
-            except (OperationalError, InterfaceError):
-                self._look.set()
+    def _record(self, held: HeldPort) -> None:
+        held.is_unwritten = True
+        if held.writing is None:
+            held.writing = asyncio.create_task(self._write(held))
 
-        task = asyncio.create_task(write())
-        held.writes.add(task)
-        task.add_done_callback(held.writes.discard)
+    async def _write(self, held: HeldPort) -> None:
+        """One after the other, so that the last word stands."""
+        try:
+            while held.is_unwritten:
+                held.is_unwritten = False
+                state = DialerPort.State[held.line.state.name]
+                registrar = _where(held.line.active) if held.line.active is not None else ""
+                record = (self._worker, held.port.id, state, registrar, held.line.error)
+                await asyncio.wrap_future(self._records.submit(ports.record_registration, *record))
+        except (OperationalError, InterfaceError):
+            self._look.set()
+        finally:
+            held.writing = None
+
+
+def _accounts_of(port: LeasedPort) -> tuple[SipAccount, ...]:
+    """The port's account with each of its registrars, the preferred one first."""
+    registrars = [(port.registrar_host, port.registrar_port)]
+    if port.second_registrar_host:
+        registrars.append((port.second_registrar_host, port.second_registrar_port))
+    return tuple(
+        SipAccount(
+            username=port.extension,
+            password=port.password,
+            registrar_host=host,
+            registrar_port=number,
+            transport=port.transport,
+            encryption=MediaEncryption(port.media_encryption),
+        )
+        for host, number in registrars
+    )
+
+
+def _where(account: SipAccount) -> str:
+    return f"{account.registrar_host}:{account.registrar_port}"

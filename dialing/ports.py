@@ -5,6 +5,7 @@ A lease names its worker and ends by itself when it is not renewed, so a killed 
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -26,11 +27,21 @@ class LeasedPort:
     registrar_port: int
     transport: str
     media_encryption: str
+    second_registrar_host: str = ""
+    second_registrar_port: int = 5060
     is_registered: bool = field(default=False, compare=False)
     """By the record; a lease that ran out and was taken again by the same worker says no."""
     carrier: int | None = field(default=None, compare=False)
     rests_for: float = field(default=0.0, compare=False)
     """Seconds for which its carrier takes no call."""
+
+
+NOBODYS: dict[str, Any] = {
+    "worker": "",
+    "lease_until": None,
+    "state": DialerPort.State.OFF,
+    "active_registrar": "",
+}
 
 
 @transaction.atomic
@@ -42,7 +53,7 @@ def keep_ports(worker: str, capacity: int, now: datetime) -> list[LeasedPort]:
     """
     mine = DialerPort.objects.filter(worker=worker)
     idle = ~Exists(CallAttempt.objects.filter(port=OuterRef("pk"), ended_at=None))
-    mine.filter(idle, enabled=False).update(worker="", lease_until=None, state=DialerPort.State.OFF)
+    mine.filter(idle, enabled=False).update(**NOBODYS)
     held = mine.update(lease_until=now + LEASE)
     if held < capacity:
         free = Q(worker="") | Q(lease_until__lt=now) | Q(lease_until=None)
@@ -53,7 +64,11 @@ def keep_ports(worker: str, capacity: int, now: datetime) -> list[LeasedPort]:
             .values_list("pk", flat=True)[: capacity - held]
         )
         DialerPort.objects.filter(pk__in=list(wanted)).update(
-            worker=worker, lease_until=now + LEASE, state=DialerPort.State.OFF, last_error=""
+            worker=worker,
+            lease_until=now + LEASE,
+            state=DialerPort.State.OFF,
+            active_registrar="",
+            last_error="",
         )
     return [
         LeasedPort(
@@ -64,6 +79,8 @@ def keep_ports(worker: str, capacity: int, now: datetime) -> list[LeasedPort]:
             p.registrar_port,
             p.transport,
             p.media_encryption,
+            p.second_registrar_host,
+            p.second_registrar_port,
             p.state == DialerPort.State.REGISTERED,
             p.carrier_id,
             _rest(p, now),
@@ -77,20 +94,20 @@ def _rest(port: DialerPort, now: datetime) -> float:
     return max(0.0, (until - now).total_seconds()) if until is not None else 0.0
 
 
-def record_registration(worker: str, port_id: int, error: str | None) -> None:
-    """The port is registered (`error` None), or can't be, and why. Ignored when the lease is lost."""
-    state = DialerPort.State.REGISTERED if error is None else DialerPort.State.FAILED
+def record_registration(
+    worker: str, port_id: int, state: DialerPort.State, registrar: str, error: str
+) -> None:
+    """How the port stands, with which registrar (empty: none), and what is wrong. Ignored when the lease is lost."""
+    fields = {"state": state, "active_registrar": registrar, "last_error": error}
     with transaction.atomic():
-        if DialerPort.objects.filter(pk=port_id, worker=worker).update(state=state, last_error=error or ""):
+        if DialerPort.objects.filter(pk=port_id, worker=worker).update(**fields):
             announce("ports")
 
 
 @transaction.atomic
 def release_ports(worker: str) -> int:
     """The worker leaves: its ports belong to nobody. Returns how many."""
-    released = DialerPort.objects.filter(worker=worker).update(
-        worker="", lease_until=None, state=DialerPort.State.OFF
-    )
+    released = DialerPort.objects.filter(worker=worker).update(**NOBODYS)
     if released:
         announce("ports")
     return released

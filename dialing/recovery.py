@@ -9,6 +9,7 @@ from datetime import datetime
 from django.db import transaction
 
 from dialing import attempt as attempts
+from dialing import ports
 from dialing.attempt import UNDER_WAY, Outcome, State
 from dialing.models import Repair
 from dialing.reconcile import note
@@ -58,11 +59,7 @@ def _recover(attempt_id: int, now: datetime) -> bool:
 def free_ports(now: datetime) -> int:
     """Ports whose worker stopped renewing belong to nobody again; returns how many."""
     with transaction.atomic():
-        freed = (
-            DialerPort.objects.exclude(worker="")
-            .filter(lease_until__lt=now)
-            .update(worker="", lease_until=None, state=DialerPort.State.OFF)
-        )
+        freed = DialerPort.objects.exclude(worker="").filter(lease_until__lt=now).update(**ports.NOBODYS)
         if freed:
             note(Repair.PORT_LAPSED, f"{freed} ports whose lease ran out are free.", freed)
     return freed

@@ -62,10 +62,11 @@ class DialerPortSerializer(ModelSerializer):
     class Meta:
         model = DialerPort
         fields = (
-            "id", "extension", "password", "registrar_host", "registrar_port", "transport", "carrier",
-            "media_encryption", "keys_without_tls", "enabled", "state", "last_error",
+            "id", "extension", "password", "registrar_host", "registrar_port", "second_registrar_host",
+            "second_registrar_port", "transport", "carrier", "media_encryption", "keys_without_tls", "enabled",
+            "state", "active_registrar", "last_error",
         )  # fmt: skip
-        read_only_fields = ("state", "last_error")
+        read_only_fields = ("state", "active_registrar", "last_error")
         extra_kwargs = {
             "password": {
                 "write_only": True,
@@ -87,7 +88,7 @@ class DialerPortViewSet(ConfigurationViewSet):
     queryset = DialerPort.objects.all()
     serializer_class = DialerPortSerializer
     filterset_fields: ClassVar[list[str]] = ["enabled", "state", "transport", "carrier", "media_encryption"]
-    search_fields: ClassVar[list[str]] = ["extension", "registrar_host"]
+    search_fields: ClassVar[list[str]] = ["extension", "registrar_host", "second_registrar_host"]
     ordering_fields: ClassVar[list[str]] = ["id", "extension", "registrar_host", "state"]
 
     def changed_fields(self, sent: dict[str, Any]) -> dict[str, Any]:

@@ -153,12 +153,24 @@ class DialerPort(models.Model):
         OFF = "OFF", _("Not registered")
         REGISTERED = "REGISTERED", _("Registered")
         FAILED = "FAILED", _("Failed")
+        UNREACHABLE = "UNREACHABLE", _("Unreachable")
 
     extension = models.CharField(_("extension"), max_length=32)
     password = models.CharField(_("password"), max_length=128)
     registrar_host = models.CharField(_("registrar"), max_length=255)
     registrar_port = models.PositiveIntegerField(
         _("registrar port"), default=5060, validators=[MinValueValidator(1), MaxValueValidator(65535)]
+    )
+    second_registrar_host = models.CharField(
+        _("second registrar"),
+        max_length=255,
+        blank=True,
+        help_text=_("Takes over while the first does not answer or is out of service. Empty: none."),
+    )
+    second_registrar_port = models.PositiveIntegerField(
+        _("second registrar's port"),
+        default=5060,
+        validators=[MinValueValidator(1), MaxValueValidator(65535)],
     )
     transport = models.CharField(_("transport"), max_length=3, choices=Transport, default=Transport.UDP)
     carrier = models.ForeignKey(
@@ -186,11 +198,14 @@ class DialerPort(models.Model):
     )
     enabled = models.BooleanField(_("enabled"), default=True)
     state = models.CharField(_("state"), max_length=12, choices=State, default=State.OFF, editable=False)
+    active_registrar = models.CharField(
+        _("registered with"), max_length=262, blank=True, default="", editable=False
+    )
     last_error = models.TextField(_("last error"), blank=True, editable=False)
     worker = models.CharField(_("worker"), max_length=128, blank=True, editable=False)
     lease_until = models.DateTimeField(_("leased until"), null=True, editable=False)
 
-    history = History("password", "state", "last_error", "worker", "lease_until")
+    history = History("password", "state", "active_registrar", "last_error", "worker", "lease_until")
 
     class Meta:
         verbose_name = _("dialer port")
@@ -206,6 +221,10 @@ class DialerPort(models.Model):
         return f"{self.extension}@{self.registrar_host}"
 
     def clean(self) -> None:
+        self._check_keys()
+        self._check_second_registrar()
+
+    def _check_keys(self) -> None:
         """Keys in the SDP are as secret as the signalling that carries them (RFC 4568 section 7)."""
         encrypted = self.media_encryption != self.Encryption.NONE
         if encrypted and self.transport != self.Transport.TLS and not self.keys_without_tls:
@@ -215,6 +234,19 @@ class DialerPort(models.Model):
                         "The keys of encrypted audio travel in the signalling: choose the transport TLS, or allow to send them without."
                     )
                 }
+            )
+
+    def _check_second_registrar(self) -> None:
+        """It is another one than the first, and no other port has this extension there."""
+        second = (self.second_registrar_host, self.second_registrar_port)
+        if not self.second_registrar_host:
+            return
+        if second == (self.registrar_host, self.registrar_port):
+            raise ValidationError({"second_registrar_host": _("This is the first registrar already.")})
+        others = DialerPort.objects.exclude(pk=self.pk).filter(extension=self.extension)
+        if others.filter(registrar_host=second[0], registrar_port=second[1]).exists():
+            raise ValidationError(
+                {"second_registrar_host": _("Another port has this extension at this registrar.")}
             )
 
 

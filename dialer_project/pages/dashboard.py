@@ -83,7 +83,9 @@ def _campaigns(request: HttpRequest) -> dict[str, Any]:
 def _parts() -> dict[str, Any]:
     """Health, for Masters."""
     checks = [(health.PART_NAMES[check.part], check) for check in health.examine()]
-    failing = DialerPort.objects.filter(enabled=True, state=DialerPort.State.FAILED)[:5]
+    failing = DialerPort.objects.filter(
+        enabled=True, state__in=[DialerPort.State.FAILED, DialerPort.State.UNREACHABLE]
+    )[:5]
     centers = ContactCenter.objects.all()[:10]
     held = DialerPort.objects.exclude(worker="").order_by().values_list("worker", flat=True).distinct()
     return {

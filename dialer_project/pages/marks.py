@@ -25,7 +25,11 @@ _TONES: dict[type, dict[str, str]] = {
         LeadUpload.State.FAILED: BAD,
     },
     Lead.Pool: {Lead.Pool.CLAIMED: INFO, Lead.Pool.WAITING: WARN},
-    DialerPort.State: {DialerPort.State.REGISTERED: GOOD, DialerPort.State.FAILED: BAD},
+    DialerPort.State: {
+        DialerPort.State.REGISTERED: GOOD,
+        DialerPort.State.FAILED: BAD,
+        DialerPort.State.UNREACHABLE: BAD,
+    },
     ContactCenter.State: {
         ContactCenter.State.CONNECTED: GOOD,
         ContactCenter.State.STALE: WARN,

@@ -56,11 +56,18 @@ class PortForm(SetupForm):
     class Meta:
         model = DialerPort
         fields = [
-            "extension", "password", "registrar_host", "registrar_port", "transport", "carrier", "media_encryption",
-            "keys_without_tls", "enabled",
+            "extension", "password", "registrar_host", "registrar_port", "second_registrar_host",
+            "second_registrar_port", "transport", "carrier", "media_encryption", "keys_without_tls", "enabled",
         ]  # fmt: skip
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if second := self.fields.get("second_registrar_port"):
+            second.required = False
+
     def write(self, fields: dict[str, Any]) -> Any:
+        if fields.get("second_registrar_port") is None:
+            fields.pop("second_registrar_port", None)
         if not fields["password"] and not self.is_new:
             del fields["password"]
         return super().write(fields)
@@ -76,6 +83,7 @@ class DialerPortAdmin(SetupAdmin):
         "carrier",
         "enabled",
         "state_now",
+        "active_registrar",
         "worker",
         "last_error",
     ]
@@ -83,18 +91,24 @@ class DialerPortAdmin(SetupAdmin):
     list_select_related = ["carrier"]
     list_filter_sheet = True
     list_per_page = 50
-    search_fields = ["extension", "registrar_host"]
-    readonly_fields = ["state_now", "worker", "last_error"]
+    search_fields = ["extension", "registrar_host", "second_registrar_host"]
+    readonly_fields = ["state_now", "active_registrar", "worker", "last_error"]
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        where = [("registrar_host", "registrar_port"), "transport", "carrier"]
+        where = [
+            ("registrar_host", "registrar_port"),
+            ("second_registrar_host", "second_registrar_port"),
+            "transport",
+            "carrier",
+        ]
         found = [
             (None, {"fields": ["extension", "password", "enabled"]}),
             (_("Registrar"), {"fields": where}),
             (_("Audio"), {"fields": ["media_encryption", "keys_without_tls"]}),
         ]
         if obj is not None:
-            found.append((_("Now"), {"fields": ["state_now", "worker", "last_error"]}))
+            now = ["state_now", "active_registrar", "worker", "last_error"]
+            found.append((_("Now"), {"fields": now}))
         return found
 
     @admin.display(description=gettext_lazy("registrar"), ordering="registrar_host")

@@ -29,12 +29,13 @@ REFUSALS = (401, 403, 404, 407)  # asking again with the same credentials can on
 class RegistrationFailed(Exception):  # noqa: N818  (the name its callers know)
     """The registrar refused, or did not answer (code None)."""
 
-    def __init__(self, code: int | None, reason: str) -> None:
+    def __init__(self, code: int | None, reason: str, retry_after_s: int | None = None) -> None:
         super().__init__(
             f"registration failed: {code} {reason}" if code else f"registration failed: {reason}"
         )
         self.code = code
         self.reason = reason
+        self.retry_after_s = retry_after_s
 
 
 class RegistrationState(StrEnum):
@@ -111,6 +112,13 @@ class Registration:
         self._cancel_timer()
         self._removing = True
         self._send(0)
+
+    def give_up(self, waited: float) -> None:
+        """Nobody waits for the registrar any longer; its late answer finds nobody."""
+        self.last_code = None
+        where = f"{self.destination.host}:{self.destination.port}"
+        self._failed(None, f"no answer from the registrar {where} within {waited:g} s")
+        self.stop()
 
     def stop(self) -> None:
         """No refresh any more; nothing is sent."""
@@ -249,12 +257,12 @@ class Registration:
         self.last_error = f"{code} {reason}" if code else reason
         self.expires_at = None
         logger.warning("registration of %s failed: %s", self.account.aor, self.last_error)
-        wait = (retry_after_of(response) if response is not None else None) or 0
+        wait = retry_after_of(response) if response is not None else None
         if self._was_registered and code not in REFUSALS:
-            self._schedule(max(self._pause, wait))
+            self._schedule(max(self._pause, wait or 0))
             self._pause = min(2 * self._pause, RETRY_S[1])
         self._set_state(RegistrationState.FAILED)
-        self._settle(RegistrationFailed(code, reason))
+        self._settle(RegistrationFailed(code, reason, wait))
 
     def _schedule(self, seconds: float) -> None:
         self._cancel_timer()

@@ -1,6 +1,15 @@
 """How the ways to our registrars are kept open and watched."""
 
+import asyncio
+import random
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from .account import SipAccount
+from .registration import Registration
+from .transaction_layer import TransactionLayer
+
+KEEP_ALIVE = b"\r\n\r\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,3 +24,15 @@ class Upkeep:
     keep_alive_s: float = 25.0
     ping_s: float = 0.0
     ping_misses: int = 2
+
+
+async def keep_open(
+    layer: TransactionLayer, registrations: Mapping[SipAccount, Registration], seconds: float
+) -> None:
+    """The ways over UDP: one datagram for each registrar, however many accounts it has, for they share the socket."""
+    while True:
+        await asyncio.sleep(seconds * random.uniform(0.8, 1.0))
+        used = {r.destination.address: r.destination for r in registrations.values()}
+        for destination in used.values():
+            if destination.transport == "udp":
+                layer.transport_of(destination).send(KEEP_ALIVE, destination)

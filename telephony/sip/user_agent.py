@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import random
 import ssl
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -19,19 +18,19 @@ from .invite import CallerIdentity, CallSetup, target_uri
 from .message import ALLOW, Envelope
 from .offer_answer import CallMedia
 from .peer_requests import KNOWN_METHODS, not_understood
+from .registrar_watch import RegistrarWatch, RegistrarWatches
 from .registration import Registration, RegistrationFailed, RegistrationState
 from .resolver import Resolver
 from .stream_transport import StreamTransport
 from .transaction_layer import ServerTransaction, TransactionLayer
 from .transport import Destination, UdpTransport
-from .upkeep import Upkeep
+from .upkeep import Upkeep, keep_open
 
 logger = logging.getLogger(__name__)
 
 REGISTERING_AT_ONCE = 20  # 300 ports at once would overrun a peer's socket buffer
 FAREWELL_S = 5.0  # an ended call stays whole for what is still on its way (T4): the end of a transfer, say
 LINGER_S = 32.0  # and answers late requests for 64*T1
-KEEP_ALIVE = b"\r\n\r\n"
 STOP_S = 2.0  # for the answers to our last BYE and un-REGISTER
 
 
@@ -55,7 +54,8 @@ class UserAgent:
         self.name = name
         self._upkeep = upkeep or Upkeep()
         self.registrations: dict[SipAccount, Registration] = {}
-        self.on_registration_change: Callable[[Registration], None] | None = None
+        self.registration_listeners: dict[SipAccount, Callable[[Registration], None]] = {}
+        self.watches = RegistrarWatches(self._upkeep)
         self.media = RtpEngine()
         self._tls = tls
         self._calls: dict[tuple[str, str], OutboundCall] = {}
@@ -80,7 +80,7 @@ class UserAgent:
         layer.transports["udp"] = UdpTransport(layer, self._bind_host, local_port)
         self._layer = layer
         if self._upkeep.keep_alive_s > 0:
-            self._spawn(self._keep_alive(layer))
+            self.spawn(keep_open(layer, self.registrations, self._upkeep.keep_alive_s))
 
     async def stop(self) -> None:
         """Hang up, un-register, close; takes STOP_S at most."""
@@ -108,6 +108,7 @@ class UserAgent:
         self.registrations.clear()
         for task in self._tasks:
             task.cancel()
+        self.watches.stop()
         self._resolver.close()
         self.media.close()
         layer.close()
@@ -134,15 +135,13 @@ class UserAgent:
 
     # --- registrations ------------------------------------------------------------------------------
 
-    async def register(self, account: SipAccount, *, expires: int = 300) -> Registration:
-        """Register and keep registered. Raises RegistrationFailed with what the registrar said."""
+    async def register(
+        self, account: SipAccount, *, expires: int = 300, patience: float | None = None
+    ) -> Registration:
+        """Register and keep registered. Raises RegistrationFailed with what the registrar said, at once when it is
+        known to be down, and after `patience` seconds (None: 64*T1) without an answer."""
         layer = self._running
-        try:
-            destination = await self.destination_of(account)
-        except OSError as error:
-            raise RegistrationFailed(
-                None, f"cannot find {account.registrar_host}: {error.strerror}"
-            ) from None
+        destination = await self._registrar_of(account)
         previous = self.registrations.pop(account, None)
         if previous is not None:
             previous.stop()
@@ -156,12 +155,29 @@ class UserAgent:
         )
         self.registrations[account] = registration
         async with self._gate:
+            if (error := self.watches.why_down(destination)) is not None:
+                raise RegistrationFailed(None, error)
             settled = self._settled(registration)
             registration.start()
+            if patience is not None:
+                await asyncio.wait([settled], timeout=patience)
+                if not settled.done():
+                    registration.give_up(patience)
             failure = await settled
         if failure is not None:
             raise failure
         return registration
+
+    async def watch(self, account: SipAccount, listener: Callable[[], None]) -> RegistrarWatch:
+        """Watch the account's registrar; RegistrationFailed when its name has no address."""
+        return self.watches.begin(self._running, account, await self._registrar_of(account), listener)
+
+    async def _registrar_of(self, account: SipAccount) -> Destination:
+        try:
+            return await self.destination_of(account)
+        except OSError as error:
+            reason = f"cannot find {account.registrar_host}: {error.strerror}"
+            raise RegistrationFailed(None, reason) from None
 
     async def unregister(self, account: SipAccount) -> None:
         """Remove the binding; waits STOP_S at most for the answer."""
@@ -186,8 +202,10 @@ class UserAgent:
         return future
 
     def _registration_changed(self, registration: Registration) -> None:
-        if self.on_registration_change is not None:
-            self.on_registration_change(registration)
+        self.watches.learn(registration)
+        listener = self.registration_listeners.get(registration.account)
+        if listener is not None:
+            listener(registration)
 
     # --- calls --------------------------------------------------------------------------------------
 
@@ -322,7 +340,7 @@ class UserAgent:
             if hop.transport in layer.transports:
                 layer.guarded(then, hop)
             else:
-                self._spawn(open_first(hop))
+                self.spawn(open_first(hop))
 
         self._resolver.resolve(uri, otherwise, found)
 
@@ -348,16 +366,8 @@ class UserAgent:
             if registration.destination.address == destination.address:
                 registration.refresh_soon()
 
-    async def _keep_alive(self, layer: TransactionLayer) -> None:
-        """Over UDP one datagram for each registrar, however many accounts it has: they share the socket."""
-        while True:
-            await asyncio.sleep(self._upkeep.keep_alive_s * random.uniform(0.8, 1.0))
-            used = {r.destination.address: r.destination for r in self.registrations.values()}
-            for destination in used.values():
-                if destination.transport == "udp":
-                    layer.transport_of(destination).send(KEEP_ALIVE, destination)
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        """In the background, until the user agent stops."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

@@ -70,7 +70,7 @@ def test_i1_a_lead_with_an_open_attempt_can_be_claimed_by_nobody() -> None:
 def test_a_port_whose_record_names_no_worker_is_free() -> None:
     mine = make_port()
     ports.keep_ports("worker", 5, timezone.now())
-    ports.record_registration("worker", mine.pk, None)
+    ports.record_registration("worker", mine.pk, DialerPort.State.REGISTERED, "pbx:5060", "")
     stray = make_port(state=DialerPort.State.REGISTERED)
     assert reconcile.reconcile() == 1
     stray.refresh_from_db()

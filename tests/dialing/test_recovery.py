@@ -112,11 +112,11 @@ def test_a_port_with_a_dead_workers_call_is_leased_after_recovery_only() -> None
 def test_registrations_are_recorded_by_the_holder_only() -> None:
     port, now = make_port(), timezone.now()
     ports.keep_ports("worker", 1, now)
-    ports.record_registration("worker", port.pk, None)
+    ports.record_registration("worker", port.pk, DialerPort.State.REGISTERED, "pbx:5060", "")
     assert ports.registered(now).count() == 1
-    ports.record_registration("other", port.pk, "wrong password")
+    ports.record_registration("other", port.pk, DialerPort.State.FAILED, "", "wrong password")
     assert ports.registered(now).count() == 1
-    ports.record_registration("worker", port.pk, "wrong password")
+    ports.record_registration("worker", port.pk, DialerPort.State.FAILED, "", "wrong password")
     port.refresh_from_db()
     assert (port.state, port.last_error) == (DialerPort.State.FAILED, "wrong password")
     assert ports.release_ports("worker") == 1

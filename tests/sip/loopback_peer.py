@@ -44,6 +44,8 @@ class Behaviour:
     ignores: frozenset[str] = frozenset()
     answers_cancel_with_200: bool = False
     password_code: int | None = None
+    register_code: int = 200
+    lost_pings: int = 0
     pongs: int = 0  # keep-alives that are answered, then no more
 
 
@@ -140,7 +142,13 @@ class LoopbackPeer:
             challenge = f'Digest realm="pbx", nonce="{len(self.received)}", qop="auth"'
             self._reply(envelope, code, headers={"WWW-Authenticate": challenge})
         else:
-            self._reply(envelope, 200, headers={"Expires": "300"})
+            self._reply(envelope, self.behaviour.register_code, headers={"Expires": "300"})
+
+    def _on_options(self, envelope: Envelope) -> None:
+        if self.behaviour.lost_pings > 0:
+            self.behaviour.lost_pings -= 1
+            return
+        self._reply(envelope, 200)
 
     def _on_invite(self, envelope: Envelope) -> None:
         self._invite = envelope
