@@ -69,6 +69,7 @@ class CampaignSerializer(ModelSerializer):
             "id", "name", "description", "group", "group_name", "start_date", "end_date", "start_time",
             "end_time", "weekdays", "time_zone", "pilot_number", "max_attempts", "retry_delay", "type", "queue",
             "weight", "amd_enabled", "amd_profile", "amd_silence_is", "amd_longest_analysis", "amd_shortest_call",
+            "early_end",
             "dnc_service", "default_country", "ring_timeout", "caller_name", "caller_number", "caller_private",
             "state",
         )  # fmt: skip

@@ -43,6 +43,11 @@ class Campaign(models.Model):
         HUMAN = "HUMAN", _("Person")
         MACHINE = "MACHINE", _("Machine")
 
+    class EarlyEnd(models.TextChoices):
+        NEVER = "NEVER", _("Never")
+        SIT = "SIT", _("On a special information tone")
+        ANNOUNCEMENT = "ANNOUNCEMENT", _("On a special information tone or an announcement")
+
     name = models.CharField(_("name"), max_length=200, unique=True)
     description = models.TextField(_("description"), blank=True)
     group = models.ForeignKey(
@@ -98,6 +103,17 @@ class Campaign(models.Model):
         validators=[MaxValueValidator(30)],
         help_text=_(
             "0 to 30, from the answer on; where very short calls count as abuse, as in Brazil. 0: none."
+        ),
+    )
+    early_end = models.CharField(
+        _("give up before the answer"),
+        max_length=12,
+        choices=EarlyEnd,
+        default=EarlyEnd.NEVER,
+        db_default=EarlyEnd.NEVER,
+        help_text=_(
+            "When the operator says that the call can't be completed. Music with words instead of ring-back "
+            "may sound like an announcement."
         ),
     )
     dnc_service = models.ForeignKey(

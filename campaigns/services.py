@@ -41,6 +41,7 @@ SETTINGS_FIELDS = frozenset(
         "amd_silence_is",
         "amd_longest_analysis",
         "amd_shortest_call",
+        "early_end",
         "dnc_service",
         "default_country",
         "ring_timeout",

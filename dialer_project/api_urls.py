@@ -1,5 +1,7 @@
 """Addresses of the API: `/api/v1/`, its schema and its documentation page. A slash at the end is optional."""
 
+from typing import Any
+
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.exceptions import NotFound
@@ -16,6 +18,7 @@ from dialing.api import WhyViewSet
 from dnc.api import DncNumberViewSet, DncRemovalViewSet, DncServiceViewSet
 from groups.api import GroupViewSet
 from leads.api import CallAttemptViewSet, LeadUploadViewSet, LeadViewSet
+from leads.evidence_api import EvidenceViewSet, LabelViewSet
 from telephony.api import (
     CarrierViewSet,
     ContactCenterViewSet,
@@ -42,6 +45,7 @@ class NothingHereView(APIView):
         raise NotFound
 
 
+ATTEMPT = rf"^attempts/(?P<attempt_pk>{ID})"
 CAMPAIGN = rf"campaigns/(?P<campaign_pk>{ID})"
 
 router = Router()
@@ -64,10 +68,17 @@ router.register("result-rules", ResultRuleViewSet, "result-rules")
 router.register("changes", ChangeViewSet, "changes")
 router.register("locks", LockViewSet, "locks")
 
+LABEL: dict[str, Any] = {"get": "retrieve", "put": "update", "delete": "destroy"}
+
 version_1: list[URLPattern | URLResolver] = [
     re_path(r"^auth/token/?$", TokenView.as_view(), name="auth-token"),
     re_path(r"^auth/me/?$", MeView.as_view(), name="auth-me"),
     *router.urls,
+    re_path(
+        rf"{ATTEMPT}/evidence/?$", EvidenceViewSet.as_view({"get": "retrieve"}), name="attempts-evidence"
+    ),
+    re_path(rf"{ATTEMPT}/sound/?$", EvidenceViewSet.as_view({"get": "sound"}), name="attempts-sound"),
+    re_path(rf"{ATTEMPT}/label/?$", LabelViewSet.as_view(LABEL), name="attempts-label"),
 ]
 
 urlpatterns: list[URLPattern | URLResolver] = [

@@ -56,11 +56,15 @@ class Outcome:
     call_id: str = ""
     amd_verdict: str = ""
     amd_cause: str = ""
+    amd_why: dict[str, Any] | None = None
     amd_decision_ms: int | None = None
     abandoned: bool = False
     """A person answered and nobody took the call."""
     media_quality: dict[str, Any] | None = None
     """`telephony.rtp.quality.MediaQuality` as JSON; None when the call was not answered."""
+    early_media: str = ""
+    early_media_cause: str = ""
+    early_media_why: dict[str, Any] | None = None
 
 
 def start(attempt_id: int, worker: str, port_id: int) -> CallOrder | None:
@@ -210,9 +214,13 @@ def finish(attempt_id: int, outcome: Outcome) -> bool:
         call_id=outcome.call_id[:200],
         amd_verdict=outcome.amd_verdict[:8],
         amd_cause=outcome.amd_cause[:200],
+        amd_why=outcome.amd_why,
         amd_decision_ms=outcome.amd_decision_ms,
         abandoned=outcome.abandoned,
         media_quality=outcome.media_quality,
+        early_media=outcome.early_media,
+        early_media_cause=outcome.early_media_cause[:200],
+        early_media_why=outcome.early_media_why,
     )
     if not ended:
         return False

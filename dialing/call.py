@@ -8,9 +8,8 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Protocol
 
-from telephony.results import DEFAULT_TABLE, CallResult, ResultTable, map_result
+from telephony.results import DEFAULT_TABLE, CallResult, ResultTable, map_heard, map_result
 from telephony.rtp.session import RtpSession
 from telephony.sip.account import SipAccount
 from telephony.sip.call import CallEnding, CallState, EndedBy, OutboundCall
@@ -18,15 +17,19 @@ from telephony.sip.invite import CallerIdentity
 from telephony.sip.transfer import Transfer, TransferState
 from telephony.sip.user_agent import RegistrationState, UserAgent
 
+from .call_detector import NO_WORD, VERDICT_DEADLINE_S, CallDetector
 from .call_observer import CallObserver as CallObserver
 from .call_observer import SilentObserver as SilentObserver
 from .call_observer import Verdict as Verdict
 from .call_report import AmdReport, CallReport, TransferReport, transfer_reason
+from .early_media import EarlyEnd, EarlyListener
 
 logger = logging.getLogger(__name__)
 
-VERDICT_DEADLINE_S = 6.0  # an undecided detector is asked for its last word then (DESIGN 6: within 6.5 s)
 LAST_WORD_S = 0.3  # and has so long to say it
+EARLY_LAST_WORD_S = (
+    1.0  # for what was heard before the end of a call that nobody answered: nobody waits on the phone
+)
 TRANSFER_DEADLINE_S = 30.0  # an accepted transfer whose end is not told: our leg is released
 REFER_AGAIN_AFTER_S = (
     0.15,
@@ -36,34 +39,6 @@ REFER_AGAIN_AFTER_S = (
 TOO_EARLY_CODES = frozenset({400, 491})  # Asterisk's words for it, in the NOTIFY; and a re-INVITE under way
 SETTLE_S = 3.0  # a BYE may overtake the answer to the REFER
 BYE_DEADLINE_S = 4.0  # the BYE is repeated in the background longer than anyone waits for its answer
-
-
-@dataclass(frozen=True, slots=True)
-class NoWord:
-    """Stands for the verdict of a detector that was asked and did not answer in time: a person (SPEC 7)."""
-
-    label: str = "NOTSURE"
-    cause: str = "the detector did not answer in time"
-    decision_ms: int = round(VERDICT_DEADLINE_S * 1000)
-
-
-class CallDetector(Protocol):
-    """The answering machine detection of one call; `dialing.detection.DetectedCall` is one.
-
-    `begin` comes with the answer; from then on `hear` gets one 20 ms frame of 160 mu-law bytes on every tick, None
-    where none arrived. `on_verdict` is called in the loop, once; `finish` asks for it now.
-    """
-
-    @property
-    def shortest_machine_call_ms(self) -> int: ...
-
-    def begin(self, on_verdict: Callable[[Verdict], None], /) -> None: ...
-
-    def hear(self, frame: bytes | None, /) -> None: ...
-
-    def finish(self) -> None: ...
-
-    def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +56,7 @@ class CallPlan:
     caller_number: str | None = None
     caller_private: bool = False
     results: ResultTable = field(default_factory=lambda: DEFAULT_TABLE)
+    early_end: EarlyEnd = EarlyEnd.NEVER
 
 
 async def place_call(
@@ -88,15 +64,16 @@ async def place_call(
     plan: CallPlan,
     *,
     detector: CallDetector | None = None,
+    early: EarlyListener | None = None,
     observer: CallObserver | None = None,
     cancel: asyncio.Event | None = None,
 ) -> CallReport:
     """Make one call and see it through.
 
     A person (HUMAN, NOTSURE, or no detector) is transferred to `plan.transfer_to`, if given; a machine is hung
-    up on. `cancel`, set before the answer, gives up; an answered call finishes.
+    up on. What `early` hears before the answer is reported, and counts where `plan` says so. `cancel`, set before the answer, gives up; an answered call finishes.
     """
-    run = _CallRun(agent, plan, detector, observer or SilentObserver())
+    run = _CallRun(agent, plan, detector, early, observer or SilentObserver())
     watcher = asyncio.create_task(run.watch(cancel)) if cancel is not None else None
     try:
         await run.execute()
@@ -114,12 +91,19 @@ class _CallRun:
     """One call under way: hears the SIP call and the audio, and decides."""
 
     def __init__(
-        self, agent: UserAgent, plan: CallPlan, detector: CallDetector | None, observer: CallObserver
+        self,
+        agent: UserAgent,
+        plan: CallPlan,
+        detector: CallDetector | None,
+        early: EarlyListener | None,
+        observer: CallObserver,
     ) -> None:
         self.report = CallReport(number=plan.number)
         self._agent = agent
         self._plan = plan
         self._detector = detector
+        self._early = early
+        self._gave_up_early = False
         self._observer = observer
         self._loop = asyncio.get_running_loop()
         self._changed = asyncio.Event()
@@ -156,6 +140,7 @@ class _CallRun:
             destination = await self._agent.destination_of(plan.account)
             self._media = self._agent.open_media(destination)
             self._media.listener = self._hear
+            self._media.early_listener = self._hear_early
             self._call = await self._agent.invite(
                 plan.account, plan.number, self, caller=caller, media=self._media
             )
@@ -173,12 +158,22 @@ class _CallRun:
     async def _await_answer(self, call: OutboundCall) -> bool:
         """Ring until answered, rejected, out of time or stopped. True: there is someone to talk to."""
         ring_until = min(self._started + self._plan.ring_timeout_s, self._deadline)
-        await self._until(lambda: call.state is not CallState.CALLING or self._stopped, ring_until)
+        await self._until(
+            lambda: call.state is not CallState.CALLING or self._stopped or self._gives_up_early(), ring_until
+        )
         if call.state is CallState.CALLING:
+            self._gave_up_early = self._gives_up_early() and not self._stopped
             call.cancel()
             # Bounded by timer B before, and by 64*T1 after the CANCEL (RFC 3261 section 9.1).
             await self._until(lambda: call.state is CallState.ENDED, self._loop.time() + 70)
+        if self.report.answered_at is None and self._early is not None:
+            early = self._early
+            early.finish()
+            await self._until(lambda: early.is_settled, self._loop.time() + EARLY_LAST_WORD_S)
         return self.report.answered_at is not None
+
+    def _gives_up_early(self) -> bool:
+        return self._early is not None and self._plan.early_end.gives_up(self._early.found)
 
     async def _talk(self, call: OutboundCall) -> None:
         verdict = await self._listen(call)
@@ -201,7 +196,7 @@ class _CallRun:
             self._detector.finish()
             await self._until(lambda: self._verdict is not None, self._loop.time() + LAST_WORD_S)
         if self._verdict is None:
-            self._decide(NoWord())
+            self._decide(NO_WORD)
         return self._verdict
 
     async def _stay_long_enough(self, call: OutboundCall) -> None:
@@ -252,6 +247,8 @@ class _CallRun:
         self.report.answered_ms = self._elapsed_ms()
         self.report.answered_at = datetime.now(UTC)
         self.report.answered_monotonic = self._loop.time()
+        if self._early is not None:
+            self._early.finish()
         if self._detector is not None:
             self._detector.begin(self._decide)
         self._observer.on_answered()
@@ -270,11 +267,16 @@ class _CallRun:
         if self._detector is not None and self._verdict is None:
             self._detector.hear(frame)
 
+    def _hear_early(self, frame: bytes | None) -> None:
+        """Every 20 ms from the first packet to the answer."""
+        if self._early is not None:
+            self._early.hear(frame, self._changed.set)
+
     def _decide(self, verdict: Verdict) -> None:
         if self._verdict is not None:
             return
         self._verdict = verdict
-        self.report.amd = AmdReport(str(verdict.label), verdict.cause, verdict.decision_ms)
+        self.report.amd = AmdReport(str(verdict.label), verdict.cause, verdict.decision_ms, verdict.why)
         self._observer.on_verdict(verdict)
         self._changed.set()
 
@@ -318,13 +320,17 @@ class _CallRun:
             report.result = self._answered_result()
         if self._stopped and not answered and ending.by is EndedBy.CANCELLED:
             report.reason = "stopped"
+        elif self._gave_up_early and not answered:
+            report.reason = "given up for what was heard before the answer"
         elif answered and report.reason is None:
             report.reason = self._answered_reason(ending, report.result)
 
     def _unanswered_result(self, ending: CallEnding) -> CallResult:
+        found = self._early.found if self._early is not None else None
+        heard = str(found.kind) if found is not None and not self._stopped else ""
         if ending.by is EndedBy.CANCELLED:
-            return CallResult.FAILED
-        return map_result(ending.code, ending.cause, self._plan.results)
+            return map_heard(ending.code, ending.cause, heard, self._plan.results) or CallResult.FAILED
+        return map_result(ending.code, ending.cause, self._plan.results, heard)
 
     def _answered_result(self) -> CallResult:
         if self._plan.transfer_to is None:
@@ -352,6 +358,9 @@ class _CallRun:
 
     def close(self) -> None:
         """Whatever happened: no call, no socket stays."""
+        if self._early is not None:
+            self._early.close()
+            self.report.early_media = self._early.found
         if self._detector is not None:
             self._detector.close()
         if self._call is not None:

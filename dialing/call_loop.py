@@ -23,7 +23,8 @@ from dialing import tallies
 from dialing.attempt import CallOrder
 from dialing.call import CallPlan, place_call
 from dialing.call_report import CallReport
-from dialing.detection import DetectedCall, Detection, Heard
+from dialing.detection import WARM_UP_S, DetectedCall, Detection, Heard
+from dialing.early_media import EarlyEnd
 from leads.models import CallAttempt
 from telephony.results import DEFAULT_TABLE, ResultTable
 from telephony.sip.account import SipAccount
@@ -134,7 +135,7 @@ class CallLoop:
     def start(self) -> None:
         """Starts the thread and the user agent. Raises what the user agent raises (no port to bind)."""
         self._thread.start()
-        self.call(self._open()).result(timeout=10)
+        self.call(self._open()).result(timeout=10 + WARM_UP_S)
 
     def close(self) -> None:
         """Ends the user agent, the background tasks and the thread."""
@@ -222,6 +223,7 @@ class CallLoop:
                 self.agent,
                 _plan(call, self.results),
                 detector=detector,
+                early=self.detection.early(),
                 observer=call,
                 cancel=call.cancel,
             )
@@ -244,6 +246,7 @@ class CallLoop:
     async def _open(self) -> None:
         await self.agent.start()
         self.detection.start(self.agent.media)
+        await self.detection.warmed_up()
 
     async def _wind_up(self) -> None:
         tasks = [task for task in self._tasks if task is not asyncio.current_task()]
@@ -278,4 +281,5 @@ def _plan(call: ActiveCall, results: ResultTable) -> CallPlan:
         caller_number=call.order.caller_number or None,
         caller_private=call.order.caller_private,
         results=results,
+        early_end=EarlyEnd(call.order.early_end),
     )

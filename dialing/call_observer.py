@@ -2,6 +2,8 @@
 
 from typing import Protocol
 
+from amd.cause import Cause
+
 
 class Verdict(Protocol):
     """What an answering machine detector says; `amd.verdict.Verdict` is one."""
@@ -11,6 +13,9 @@ class Verdict(Protocol):
 
     @property
     def cause(self) -> str: ...
+
+    @property
+    def why(self) -> Cause: ...
 
     @property
     def decision_ms(self) -> int: ...

@@ -4,6 +4,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from amd.cause import Cause
+from amd.early_media import EarlyMedia
 from telephony.results import CallResult
 from telephony.rtp.quality import MediaQuality
 from telephony.sip.call import EndedBy
@@ -17,6 +19,7 @@ class AmdReport:
     verdict: str
     cause: str
     decision_ms: int
+    why: Cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +55,7 @@ class CallReport:
     first_audio_ms: int | None = None
     audio_frames: int = 0
     early_media_frames: int = 0
+    early_media: EarlyMedia | None = None
     media: MediaQuality | None = None
     """Of an answered call."""
     amd: AmdReport | None = None
@@ -93,13 +97,24 @@ class CallReport:
             "first_audio_ms": self.first_audio_ms,
             "audio_frames": self.audio_frames,
             "early_media_frames": self.early_media_frames,
-            "amd": asdict(self.amd) if self.amd else None,
+            "early_media": _early_json(self.early_media),
+            "amd": _amd_json(self.amd),
             "transfer": asdict(self.transfer) if self.transfer else None,
             "ended_by": str(self.ended_by) if self.ended_by else None,
             "duration_ms": self.duration_ms,
             "call_id": self.call_id,
             "media": asdict(self.media) if self.media else None,
         }
+
+
+def _amd_json(amd: AmdReport | None) -> dict[str, Any] | None:
+    if amd is None:
+        return None
+    return {"verdict": amd.verdict, "cause": amd.cause, "decision_ms": amd.decision_ms}
+
+
+def _early_json(found: EarlyMedia | None) -> dict[str, Any] | None:
+    return None if found is None else {"kind": str(found.kind), "cause": str(found.why)}
 
 
 def transfer_reason(transfer: Transfer) -> str | None:

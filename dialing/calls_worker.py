@@ -269,7 +269,7 @@ def outcome(event: Ended) -> Outcome:
     if report is None:
         reason = f"The call failed by a fault of the dialer: {event.error!r}"
         return Outcome(LeadStatus.UNKNOWN, event.at, reason=reason, ended_by="local")
-    amd = report.amd
+    amd, early = report.amd, report.early_media
     return Outcome(
         result=_status(str(report.result)),
         ended_at=report.ended_at or event.at,
@@ -282,9 +282,13 @@ def outcome(event: Ended) -> Outcome:
         call_id=report.call_id or "",
         amd_verdict=amd.verdict if amd else "",
         amd_cause=amd.cause if amd else "",
+        amd_why=amd.why.as_json() if amd else None,
         amd_decision_ms=amd.decision_ms if amd else None,
         abandoned=report.is_abandoned,
         media_quality=asdict(report.media) if report.media else None,
+        early_media=str(early.kind) if early else "",
+        early_media_cause=str(early.why) if early else "",
+        early_media_why=early.why.as_json() if early else None,
     )
 
 

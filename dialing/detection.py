@@ -23,9 +23,11 @@ from telephony.rtp.engine import RtpEngine
 
 logger = logging.getLogger(__name__)
 
-STUCK_AFTER_S = 3.0
+WARM_UP_S = 20.0
+STUCK_AFTER_S = 5.0
 """Without an answer for so long, and with STUCK_TICKS waiting, the process counts as stuck."""
 STUCK_TICKS = 50
+_LONGEST_STEP_S = 0.1  # time in which we stood still ourselves is no silence of the other side
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +152,9 @@ class Detection:
         self._calls: list[int] = []
         self._frames: list[bytes] = []
         self._sent_ticks = self._done_ticks = 0
-        self._answered_at = 0.0
+        self._silent_s = self._ticked_at = 0.0
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.is_ready = False
-        """Whether the process has warmed up."""
+        self._warm = asyncio.Event()
         arguments = [str(capacity), *(["rules"] if rules_only else [])]
         self._link = DetectionLink(arguments, self._receive, self._lost)
 
@@ -162,11 +163,23 @@ class Detection:
         """Of the engine's process."""
         return self._link.pid
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether the process has warmed up."""
+        return self._warm.is_set()
+
     def start(self, media: RtpEngine) -> None:
         """Follow the ticks of `media` from now on."""
         self._loop = asyncio.get_running_loop()
         media.after_tick = self._after_tick
         self._link.attach()
+
+    async def warmed_up(self, patience_s: float = WARM_UP_S) -> None:
+        """Wait until the process is ready, so that the first call finds it so; not for ever."""
+        try:
+            await asyncio.wait_for(self._warm.wait(), patience_s)
+        except TimeoutError:
+            logger.warning("The detection is not ready after %.0f s; calls begin without it.", patience_s)
 
     def close(self) -> None:
         """Ends the process; calls that are not decided stay so. In the loop, or once it has ended."""
@@ -230,25 +243,25 @@ class Detection:
         if not self._link.is_up:
             return
         now = time.monotonic()
-        if not self.waiting:
-            self._answered_at = now
+        step, self._ticked_at = min(now - self._ticked_at, _LONGEST_STEP_S), now
+        self._silent_s = self._silent_s + step if self.waiting else 0.0
         self._sent_ticks += 1
         self._link.send(tick(calls, frames))
-        if self.is_ready and self.waiting >= STUCK_TICKS and now - self._answered_at > STUCK_AFTER_S:
-            self._link.kill(f"has not answered for {now - self._answered_at:.1f} s")
+        if self.is_ready and self.waiting >= STUCK_TICKS and self._silent_s > STUCK_AFTER_S:
+            self._link.kill(f"has not answered for {self._silent_s:.1f} s")
 
     def _receive(self, kind: Kind, said: dict[str, Any]) -> None:
         if kind is Kind.READY:
-            self.is_ready = True
+            self._warm.set()
             if said["rules_only"]:
                 logger.warning("Answering machine detection works with the rules only.")
         elif kind is Kind.TICKED:
-            self._done_ticks, self._answered_at = said["ticks"], time.monotonic()
+            self._done_ticks, self._silent_s = said["ticks"], 0.0
         elif (party := self._parties.get(said["call"])) and party.receive(kind, said):
             self._parties.pop(said["call"], None)
 
     def _lost(self) -> int:
-        self.is_ready = False
+        self._warm.clear()
         self._sent_ticks = self._done_ticks = 0
         assert self._loop is not None
         for number in self._parties:

@@ -47,13 +47,13 @@ WITH moved AS (
                                               THEN a.phone_number::bigint END)))
     RETURNING a.id, a.lead_id, a.phone_number, a.prompted_at,
               c.id AS campaign, c.pilot_number, c.ring_timeout, c.amd_enabled, c.amd_profile,
-              c.amd_silence_is, c.amd_longest_analysis, c.amd_shortest_call,
+              c.amd_silence_is, c.amd_longest_analysis, c.amd_shortest_call, c.early_end,
               c.caller_name, c.caller_number, c.caller_private
 ), counted AS (
     UPDATE leads_lead l SET attempts = l.attempts + 1 FROM moved WHERE l.id = moved.lead_id
 )
 SELECT id, campaign, phone_number, pilot_number, ring_timeout, CASE WHEN amd_enabled THEN amd_profile END,
-       amd_silence_is, amd_longest_analysis, amd_shortest_call, prompted_at,
+       amd_silence_is, amd_longest_analysis, amd_shortest_call, early_end, prompted_at,
        caller_name, caller_number, caller_private
   FROM moved
 """
@@ -76,6 +76,8 @@ class CallOrder:
     """Milliseconds; None: the profile's own."""
     amd_shortest_call: int = 0
     """Seconds."""
+    early_end: str = "NEVER"
+    """A `Campaign.EarlyEnd`."""
     prompted_at: datetime | None = None
     """When the agent for whom the call is became free, if that prompted it."""
     caller_name: str = ""

@@ -106,6 +106,7 @@ class TrunkCheckRun:
         await self._agent.start()
         if self._detection is not None:
             self._detection.start(self._agent.media)
+            await self._detection.warmed_up()
         if check.register:
             started, began = datetime.now(UTC), time.monotonic()
             try:
@@ -119,7 +120,9 @@ class TrunkCheckRun:
         with contextlib.suppress(NotImplementedError, RuntimeError):
             asyncio.get_running_loop().add_signal_handler(signal.SIGINT, cancel.set)
         detector = self._detection.call() if self._detection is not None else None
-        return await place_call(self._agent, check.plan, detector=detector, cancel=cancel), EXIT_DONE
+        early = self._detection.early() if self._detection is not None else None
+        report = await place_call(self._agent, check.plan, detector=detector, early=early, cancel=cancel)
+        return report, EXIT_DONE
 
     async def finish(self) -> None:
         """Answer what still comes for about a second, un-register, close."""

@@ -243,7 +243,7 @@ class CallAttemptSerializer(ModelSerializer):
             "id", "campaign", "campaign_name", "lead", "lead_name", "phone_number", "number", "state", "result",
             "sip_code", "q850_cause", "reason", "ended_by", "call_id", "claimed_at", "started_at", "answered_at",
             "transferred_at", "ended_at", "amd_verdict", "amd_cause", "amd_decision_ms", "abandoned", "media_quality",
-            "queue", "port",
+            "early_media", "early_media_cause", "queue", "port",
         )  # fmt: skip
         read_only_fields = fields
 
@@ -256,7 +256,9 @@ class CallAttemptFilter(FilterSet):
 
     class Meta:
         model = CallAttempt
-        fields = ("campaign", "lead", "state", "result", "phone_number", "since", "until")
+        fields = (
+            "campaign", "lead", "state", "result", "amd_verdict", "early_media", "phone_number", "since", "until",
+        )  # fmt: skip
 
 
 class CallAttemptViewSet(ReadViewSet):

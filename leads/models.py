@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.history import History
+from telephony.models import Heard
 
 
 class LeadStatus(models.TextChoices):
@@ -216,6 +217,8 @@ class CallAttempt(models.Model):
     ended_at = models.DateTimeField(_("ended"), null=True)
     amd_verdict = models.CharField(_("AMD verdict"), max_length=8, blank=True)
     amd_cause = models.CharField(_("AMD cause"), max_length=200, blank=True)
+    amd_why = models.JSONField(null=True)
+    """`amd.cause.Cause.as_json`: the cause in numbers, for every language."""
     amd_decision_ms = models.PositiveIntegerField(_("AMD decision (ms)"), null=True)
     abandoned = models.BooleanField(
         _("abandoned"),
@@ -225,6 +228,11 @@ class CallAttempt(models.Model):
     )
     media_quality = models.JSONField(_("audio"), null=True)
     """`telephony.rtp.quality.MediaQuality` of an answered call: packets, loss, jitter, round trip, encryption."""
+    early_media = models.CharField(
+        _("heard before the answer"), max_length=24, choices=Heard, blank=True, db_default=""
+    )
+    early_media_cause = models.CharField(_("early media"), max_length=200, blank=True, db_default="")
+    early_media_why = models.JSONField(null=True)
     worker = models.CharField(_("worker"), max_length=128, blank=True)
     lease_until = models.DateTimeField(_("leased until"))
 

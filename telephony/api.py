@@ -139,7 +139,7 @@ class ResultRuleSerializer(ModelSerializer):
 
     class Meta:
         model = ResultRule
-        fields = ("id", "sip_code", "q850_cause", "result")
+        fields = ("id", "heard", "sip_code", "q850_cause", "result")
 
 
 class ResultRuleViewSet(ConfigurationViewSet):

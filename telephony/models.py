@@ -8,6 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.history import History
+from amd.early_media import EarlyKind
 from telephony.contact_center import make_connector
 from telephony.results import CallResult
 from telephony.sip.sdes import MediaEncryption
@@ -250,8 +251,23 @@ class DialerPort(models.Model):
             )
 
 
+class Heard(models.TextChoices):
+    """What is heard before the answer (`amd.early_media.EarlyKind`)."""
+
+    RINGBACK = EarlyKind.RINGBACK.value, _("Ring-back tone")
+    BUSY = EarlyKind.BUSY.value, _("Busy tone")
+    CONGESTION = EarlyKind.CONGESTION.value, _("Congestion tone (fast busy)")
+    SIT_VACANT_CODE = EarlyKind.SIT_VACANT_CODE.value, _("Special information tone: vacant number")
+    SIT_INTERCEPT = EarlyKind.SIT_INTERCEPT.value, _("Special information tone: intercept")
+    SIT_REORDER = EarlyKind.SIT_REORDER.value, _("Special information tone: reorder")
+    SIT_NO_CIRCUIT = EarlyKind.SIT_NO_CIRCUIT.value, _("Special information tone: no circuit")
+    SIT = EarlyKind.SIT.value, _("Special information tone")
+    ANNOUNCEMENT = EarlyKind.ANNOUNCEMENT.value, _("Announcement")
+    TONE = EarlyKind.TONE.value, _("Another tone")
+
+
 class ResultRule(models.Model):
-    """One row of the table that makes a result of a rejected call (SPEC 6); a Master may change it.
+    """One row of the table that makes a result of a call that nobody answered (SPEC 6); a Master may change it.
 
     Without a Q.850 cause it holds for every cause that has no row of its own, and for none.
     """
@@ -266,8 +282,19 @@ class ResultRule(models.Model):
         )
         UNKNOWN = CallResult.UNKNOWN.value, _("Unknown")
 
+    heard = models.CharField(
+        _("heard before the answer"),
+        max_length=24,
+        choices=Heard,
+        blank=True,
+        help_text=_("Empty: whatever was heard. A rule with something heard goes before those without."),
+    )
     sip_code = models.PositiveSmallIntegerField(
-        _("SIP code"), validators=[MinValueValidator(300), MaxValueValidator(699)]
+        _("SIP code"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(300), MaxValueValidator(699)],
+        help_text=_("Empty: every code; only with something heard."),
     )
     q850_cause = models.PositiveSmallIntegerField(
         _("Q.850 cause"),
@@ -283,11 +310,23 @@ class ResultRule(models.Model):
     class Meta:
         verbose_name = _("call result rule")
         verbose_name_plural = _("call result rules")
-        ordering = ["sip_code", models.F("q850_cause").asc(nulls_first=True)]
+        ordering = ["heard", "sip_code", models.F("q850_cause").asc(nulls_first=True)]
         constraints = [
-            models.UniqueConstraint(fields=["sip_code", "q850_cause"], name="result_rule_once"),
+            models.UniqueConstraint(fields=["sip_code", "q850_cause", "heard"], name="result_rule_once"),
             models.UniqueConstraint(
-                fields=["sip_code"],
+                fields=["heard"],
+                condition=models.Q(sip_code=None),
+                name="result_rule_once_without_code",
+                violation_error_message=_("There is a rule for this sound without a SIP code already."),
+            ),
+            models.CheckConstraint(
+                condition=models.Q(sip_code__isnull=False)
+                | (~models.Q(heard="") & models.Q(q850_cause=None)),
+                name="result_rule_is_about_something",
+                violation_error_message=_("Name a SIP code, or what was heard without a Q.850 cause."),
+            ),
+            models.UniqueConstraint(
+                fields=["sip_code", "heard"],
                 condition=models.Q(q850_cause=None),
                 name="result_rule_once_without_cause",
                 violation_error_message=_("There is a rule for this SIP code without a cause already."),

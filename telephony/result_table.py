@@ -6,13 +6,22 @@ from accounts import audit, scope
 from accounts.models import User
 from accounts.scope import Action
 from telephony.models import ResultRule
-from telephony.results import DEFAULT_TABLE, CallResult, ResultTable
+from telephony.results import DEFAULT_TABLE, CallResult, ResultKey, ResultTable
 
 
 def current() -> ResultTable:
     """The table as it is now. One without a row would make every call UNKNOWN: then the defaults hold."""
-    rows = ResultRule.objects.values_list("sip_code", "q850_cause", "result")
-    return {(code, cause): CallResult(result) for code, cause, result in rows} or DEFAULT_TABLE
+    rows = ResultRule.objects.values_list("sip_code", "q850_cause", "heard", "result")
+    return {
+        _key(code, cause, heard): CallResult(result) for code, cause, heard, result in rows
+    } or DEFAULT_TABLE
+
+
+def _key(code: int | None, cause: int | None, heard: str) -> ResultKey:
+    if heard:
+        return code, cause, heard
+    assert code is not None  # held by the constraint result_rule_is_about_something
+    return code, cause
 
 
 @transaction.atomic
@@ -21,9 +30,11 @@ def restore_defaults(actor: User | None) -> None:
     if actor is not None:
         scope.require(actor, Action.DELETE, ResultRule)
         scope.require(actor, Action.ADD, ResultRule)
-    known = {(rule.sip_code, rule.q850_cause): rule for rule in ResultRule.objects.select_for_update()}
+    known = {
+        (rule.heard, rule.sip_code, rule.q850_cause): rule for rule in ResultRule.objects.select_for_update()
+    }
     for rule in default_rules():
-        current = known.pop((rule.sip_code, rule.q850_cause), None)
+        current = known.pop((rule.heard, rule.sip_code, rule.q850_cause), None)
         if current is None:
             rule.save()
             audit.created(actor, rule)
@@ -40,6 +51,6 @@ def restore_defaults(actor: User | None) -> None:
 def default_rules() -> list[ResultRule]:
     """Unsaved rows of the defaults."""
     return [
-        ResultRule(sip_code=code, q850_cause=cause, result=result.value)
-        for (code, cause), result in DEFAULT_TABLE.items()
+        ResultRule(sip_code=key[0], q850_cause=key[1], heard="".join(key[2:]), result=result.value)
+        for key, result in DEFAULT_TABLE.items()
     ]

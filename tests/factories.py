@@ -83,6 +83,7 @@ def installed_result_rules() -> None:
     """The result table as the migration wrote it; tests that empty all tables have lost its rows."""
     ResultRule.objects.all().delete()
     import_module("telephony.migrations.0002_result_rules").write_defaults(apps, None)
+    import_module("telephony.migrations.0009_early_media").write_heard(apps, None)
 
 
 def make_campaign(*, started: bool = True, schedule: bool = True, **fields: Any) -> Campaign:

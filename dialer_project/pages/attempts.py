@@ -23,6 +23,7 @@ from dialer_project.pages.filters import CampaignFilter, LabelFilter, VerdictFil
 from dialer_project.pages.leads import amd_words, network_words, result_mark
 from dialer_project.times import in_zone
 from leads import evidence, export
+from leads.causes import early_media_words
 from leads.models import AmdEvidence, AmdLabel, CallAttempt
 
 
@@ -40,14 +41,14 @@ class CallAttemptAdmin(ExportedList, CampaignBarOnList, ScopedModelAdmin):
         "network",
         "reason",
     ]
-    list_filter = ["result", "state", ("campaign", CampaignFilter), VerdictFilter, LabelFilter]
+    list_filter = ["result", "state", ("campaign", CampaignFilter), VerdictFilter, LabelFilter, "early_media"]
     list_filter_sheet = True
     list_per_page = 25
     search_fields = ["lead_name", "phone_number"]
     search_help_text = gettext_lazy("Name or number")
     ordering = ["-claimed_at", "-id"]
     change_form_outer_before_template = "dialer/evidence.html"
-    readonly_fields = ["began", "answered", "transferred", "ended", "result_now", "network", "amd"]
+    readonly_fields = ["began", "answered", "transferred", "ended", "result_now", "network", "early", "amd"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CallAttempt]:
         return super().get_queryset(request).select_related("campaign")
@@ -61,7 +62,7 @@ class CallAttemptAdmin(ExportedList, CampaignBarOnList, ScopedModelAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         return [
             (None, {"fields": ["campaign_name", "lead_name", "phone_number", "number"]}),
-            (_("Result"), {"fields": ["state", "result_now", "network", "reason", "ended_by"]}),
+            (_("Result"), {"fields": ["state", "result_now", "network", "early", "reason", "ended_by"]}),
             (_("Times"), {"fields": ["began", "answered", "transferred", "ended"]}),
             (_("Answering machine detection"), {"fields": ["amd"]}),
             (_("Technical"), {"fields": ["call_id", "worker"]}),
@@ -90,6 +91,10 @@ class CallAttemptAdmin(ExportedList, CampaignBarOnList, ScopedModelAdmin):
     @admin.display(description=gettext_lazy("network"), ordering="sip_code")
     def network(self, attempt: CallAttempt) -> str:
         return network_words(attempt)
+
+    @admin.display(description=gettext_lazy("heard before the answer"))
+    def early(self, attempt: CallAttempt) -> str:
+        return early_media_words(attempt)
 
     @admin.display(description=gettext_lazy("verdict"))
     def amd(self, attempt: CallAttempt) -> str:

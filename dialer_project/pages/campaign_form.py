@@ -113,6 +113,7 @@ class CampaignForm(ServiceForm):
             "amd_silence_is",
             "amd_longest_analysis",
             "amd_shortest_call",
+            "early_end",
             "dnc_service",
         ]
         widgets = {

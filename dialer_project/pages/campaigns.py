@@ -137,6 +137,7 @@ class CampaignAdmin(ScopedModelAdmin):
                         "amd_enabled",
                         ("amd_profile", "amd_silence_is"),
                         ("amd_longest_analysis", "amd_shortest_call"),
+                        "early_end",
                     ]
                 },
             ),

@@ -22,6 +22,7 @@ from accounts.scope import Action
 from campaigns.models import Campaign
 from dialer_project.pages.evidence import verdict_words
 from leads import detection
+from leads.causes import verdict_cause
 from leads.detection import Confusion, Share
 from leads.models import AmdEvidence, AmdLabel, CallAttempt
 
@@ -140,6 +141,7 @@ def _wrong(labels: QuerySet[AmdLabel]) -> list[dict[str, Any]]:
                 "attempt": label.attempt,
                 "was": label.get_heard_display(),
                 "verdict": verdict_words(label.attempt.amd_verdict),
+                "cause": verdict_cause(label.attempt),
             }
             for label in newest
         ]

@@ -8,6 +8,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from amd.plots import seconds, spectrogram_png, waveform
+from leads.causes import verdict_cause
 from leads.models import AmdEvidence, AmdLabel, CallAttempt
 
 LEFT, WIDTH = 88, 900
@@ -44,6 +45,7 @@ def evidence_card(attempt: CallAttempt) -> dict[str, Any] | None:
     return {
         "attempt": attempt,
         "verdict": verdict_words(attempt.amd_verdict),
+        "cause": verdict_cause(attempt),
         "tone": {"HUMAN": "good", "MACHINE": "info"}.get(attempt.amd_verdict, "warn"),
         "after": _seconds(attempt.amd_decision_ms),
         "kept": kept,

@@ -22,6 +22,7 @@ from dialer_project.pages.filters import CampaignFilter, NotYetDoneFilter
 from dialer_project.pages.kept_paginator import KeptCountChangeList
 from dialer_project.times import in_zone
 from leads import export, selectors, services
+from leads.causes import early_media_words, verdict_cause
 from leads.models import CallAttempt, Lead, LeadStatus
 
 
@@ -154,6 +155,7 @@ def story(request: HttpRequest, lead: Lead) -> list[dict[str, Any]]:
             "network": network_words(attempt),
             "amd": amd_words(attempt),
             "audio": audio_words(attempt),
+            "early": early_media_words(attempt),
             "why": attempt.reason,
         }
         for attempt in attempts
@@ -194,5 +196,6 @@ def amd_words(attempt: CallAttempt) -> str:
     if not attempt.amd_verdict:
         return ""
     after = f" ({attempt.amd_decision_ms} ms)" if attempt.amd_decision_ms is not None else ""
-    cause = f": {attempt.amd_cause}" if attempt.amd_cause else ""
+    words = verdict_cause(attempt)
+    cause = f": {words}" if words else ""
     return f"{attempt.amd_verdict}{after}{cause}"

@@ -21,14 +21,14 @@ from telephony.models import ResultRule
 class ResultRuleForm(SetupForm):
     class Meta:
         model = ResultRule
-        fields = ["sip_code", "q850_cause", "result"]
+        fields = ["heard", "sip_code", "q850_cause", "result"]
 
 
 @admin.register(ResultRule)
 class ResultRuleAdmin(SetupAdmin):
     form = ResultRuleForm
-    list_display = ["sip_code", "cause", "result_now"]
-    list_filter = ["result"]
+    list_display = ["code", "cause", "sound", "result_now"]
+    list_filter = ["result", "heard"]
     list_filter_sheet = True
     list_per_page = 50
     search_fields = ["=sip_code"]
@@ -36,7 +36,15 @@ class ResultRuleAdmin(SetupAdmin):
     list_before_template = "dialer/list_links.html"
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        return [(None, {"fields": ["sip_code", "q850_cause", "result"]})]
+        return [(None, {"fields": ["heard", "sip_code", "q850_cause", "result"]})]
+
+    @admin.display(description=gettext_lazy("SIP code"), ordering="sip_code")
+    def code(self, rule: ResultRule) -> str:
+        return str(rule.sip_code or _("any"))
+
+    @admin.display(description=gettext_lazy("heard before the answer"), ordering="heard")
+    def sound(self, rule: ResultRule) -> str:
+        return rule.get_heard_display() if rule.heard else _("anything")
 
     @admin.display(description=gettext_lazy("Q.850 cause"), ordering="q850_cause")
     def cause(self, rule: ResultRule) -> str:

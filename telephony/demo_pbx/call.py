@@ -60,7 +60,9 @@ class Call:
 
     def start(self) -> None:
         """Ring, and let the customer decide when their time comes."""
-        if self._plan.rings:
+        if self._plan.early_media:
+            self._play_early()
+        elif self._plan.rings:
             self.record.ringing_at = wall_ms()
             self._invite.reply(180, local_tag=self.dialog.local_tag, extra=self._dialog_headers())
         self._later(self._plan.decides_after_s, self._decide)
@@ -86,14 +88,31 @@ class Call:
             self._end(487, "dialer")
             self._invite.reply(487, local_tag=self.dialog.local_tag)
 
+    def _play_early(self) -> None:
+        """183 with the answer to the offer, and sound before anyone has answered (RFC 3960)."""
+        exchange = self.exchange
+        stream = self._open_stream()
+        stream.play(exchange.voices.early_track(self._plan))
+        self._invite.reply(
+            183,
+            local_tag=self.dialog.local_tag,
+            extra=self._dialog_headers(),
+            body=self._session(self._offer),
+        )
+        exchange.media.add(stream)
+
     # Talking
+
+    def _open_stream(self) -> MediaStream:
+        stream = self._stream = MediaStream(self.exchange.config.host, self.exchange.loop)
+        if self._offer is not None:
+            stream.direct(self._offer)
+        return stream
 
     def _answer(self) -> None:
         exchange = self.exchange
-        self._stream = MediaStream(exchange.config.host, exchange.loop)
-        if self._offer is not None:
-            self._stream.direct(self._offer)
-        self._stream.play(exchange.voices.track(self._plan))
+        stream = self._open_stream()
+        stream.play(exchange.voices.track(self._plan))
         self.state = CallState.ANSWERED
         self.record.answered_at = wall_ms()
         self._invite.on_no_ack = self._never_acknowledged
@@ -103,7 +122,7 @@ class Call:
             extra=self._dialog_headers(),
             body=self._session(self._offer),
         )
-        exchange.media.add(self._stream)
+        exchange.media.add(stream)
         self.wait_for_patience()
 
     def wait_for_patience(self) -> None:

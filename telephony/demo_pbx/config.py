@@ -35,6 +35,7 @@ class CustomerConfig:
     patience_s: float = 30.0  # hangs up when nothing happened for so long
     ring_timeout_s: float = 60.0  # the PBX's own, for a customer that never answers
     retry_after_s: float = 0.0  # the Retry-After of `unavailable`; 0: none
+    early_media_s: float = 6.0  # of a vacant number and a busy tone, before their 480
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +181,7 @@ def _customers(fields: Fields) -> CustomerConfig:
         patience_s=fields.seconds("patience_s", default.patience_s),
         ring_timeout_s=fields.seconds("ring_timeout_s", default.ring_timeout_s),
         retry_after_s=fields.seconds("retry_after_s", default.retry_after_s),
+        early_media_s=fields.seconds("early_media_s", default.early_media_s),
     )
     fields.finish()
     return customers

@@ -19,6 +19,8 @@ class CustomerKind(StrEnum):
     UNAVAILABLE = "unavailable"
     HANGS_UP = "hangs_up"
     SILENCE = "silence"
+    VACANT_NUMBER = "vacant_number"
+    BUSY_TONE = "busy_tone"
 
 
 KINDS_BY_LAST_DIGIT: Final[Mapping[str, CustomerKind]] = {
@@ -46,6 +48,11 @@ class Refusal:
 BUSY: Final = Refusal(486, 17)
 UNKNOWN_NUMBER: Final = Refusal(404, 1)
 UNAVAILABLE: Final = Refusal(503, 34)
+# What the network plays says more than its code: so it is with many carriers.
+AFTER_THE_SOUND: Final[Mapping[CustomerKind, Refusal]] = {
+    CustomerKind.VACANT_NUMBER: Refusal(480, 18),
+    CustomerKind.BUSY_TONE: Refusal(480, 18),
+}
 GONE_WHILE_RINGING: Final = Refusal(480, 18)
 # (RFC behaviour, Asterisk's measured one): a declined call, and the PBX's own ring time-out.
 DECLINED: Final[Mapping[str, Refusal]] = {"rfc": Refusal(603, 21), "asterisk": Refusal(403, 21)}
@@ -64,6 +71,7 @@ class CustomerPlan:
     speak_after_s: float = 0.0
     hang_up_after_s: float = 0.0
     variant: int = 0  # picks the voice
+    early_media: bool = False  # 183 and sound instead of 180
 
 
 def customer_kind(number: str, call_count: int, config: "CustomerConfig") -> CustomerKind:
@@ -84,13 +92,17 @@ def plan_call(number: str, call_count: int, config: "CustomerConfig", behaviour:
         return CustomerPlan(number, kind, True, config.ring_timeout_s, RING_TIMEOUT[behaviour])
     if kind is CustomerKind.DECLINED:
         return CustomerPlan(number, kind, True, ring_s, DECLINED[behaviour])
-    refusal = {
+    variant = sum(number.encode())
+    if kind in AFTER_THE_SOUND:
+        after, refusal = config.early_media_s, AFTER_THE_SOUND[kind]
+        return CustomerPlan(number, kind, False, after, refusal, variant=variant, early_media=True)
+    refused = {
         CustomerKind.BUSY: BUSY,
         CustomerKind.UNKNOWN_NUMBER: UNKNOWN_NUMBER,
         CustomerKind.UNAVAILABLE: UNAVAILABLE,
     }.get(kind)
-    if refusal is not None:
-        return CustomerPlan(number, kind, False, config.refuse_after_s.pick(key + "/refuse"), refusal)
+    if refused is not None:
+        return CustomerPlan(number, kind, False, config.refuse_after_s.pick(key + "/refuse"), refused)
     return CustomerPlan(
         number,
         kind,
@@ -99,5 +111,5 @@ def plan_call(number: str, call_count: int, config: "CustomerConfig", behaviour:
         None,
         speak_after_s=config.speak_after_s.pick(key + "/speak"),
         hang_up_after_s=config.hang_up_after_s if kind is CustomerKind.HANGS_UP else config.patience_s,
-        variant=sum(number.encode()),
+        variant=variant,
     )

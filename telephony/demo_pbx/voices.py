@@ -20,10 +20,17 @@ def silence(seconds: float) -> bytes:
     return bytes([ULAW_SILENCE]) * round(seconds * SAMPLE_RATE)
 
 
-def beep(frequency: int) -> bytes:
-    """The tone of an answering machine, a third of full scale, with 10 ms ramps against clicks."""
-    time = np.arange(round(BEEP_S * SAMPLE_RATE)) / SAMPLE_RATE
-    ramp = np.minimum(1.0, np.minimum(time, BEEP_S - time) / 0.01)
+# Vacant code, as the North American network has it: high, low, 1776.7 Hz; long, short, long.
+VACANT_CODE: Final = ((985.2, 0.38), (1370.6, 0.274), (1776.7, 0.38))
+BUSY_HZ: Final = 425
+BUSY_S: Final = 0.5
+PAUSE_AFTER_SIT_S: Final = 0.3
+
+
+def beep(frequency: float, seconds: float = BEEP_S) -> bytes:
+    """A tone, a third of full scale, with 10 ms ramps against clicks; by default that of an answering machine."""
+    time = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    ramp = np.minimum(1.0, np.minimum(time, seconds - time) / 0.01)
     return encode_ulaw((11_000 * ramp * np.sin(2 * np.pi * frequency * time)).astype(np.int16))
 
 
@@ -41,6 +48,13 @@ class Voices:
         if not humans or not machines:
             raise FileNotFoundError(f"the recordings human-*.ulaw and machine-*.ulaw are missing in {folder}")
         return cls(humans, machines)
+
+    def early_track(self, plan: CustomerPlan) -> bytes:
+        """What the network plays before the call's end; it is never answered."""
+        if plan.kind is CustomerKind.BUSY_TONE:
+            return (beep(BUSY_HZ, BUSY_S) + silence(BUSY_S)) * 60
+        announcement = self.machines[plan.variant % len(self.machines)]
+        return b"".join(beep(hz, s) for hz, s in VACANT_CODE) + silence(PAUSE_AFTER_SIT_S) + announcement
 
     def track(self, plan: CustomerPlan) -> bytes:
         """The call's mu-law samples from the answer on; silence follows."""

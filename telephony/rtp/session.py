@@ -39,12 +39,14 @@ class SessionKeeper(Protocol):
 
 
 class RtpSession:
-    """One call's audio. `listener` gets a frame or None every 20 ms from the answer on."""
+    """One call's audio. `listener` gets a frame or None every 20 ms from the answer on, `early_listener` the same
+    from the first packet to the answer."""
 
     def __init__(self, keeper: SessionKeeper, sock: socket.socket) -> None:
         self.stream = RtpStream()
         self.reports = RtcpReports(self.stream, secrets.token_urlsafe(12))  # RFC 7022: it says nothing of us
         self.listener: FrameListener | None = None
+        self.early_listener: FrameListener | None = None
         self._keeper = keeper
         self._sock = sock
         self._control: socket.socket | None = None
@@ -158,10 +160,11 @@ class RtpSession:
             _send(self._sock, packet, stream.remote)
         if now >= self.reports.due_at:
             self._send_control(self.reports.report(now, time.time()))
-        if stream.answered:
+        if stream.answered or stream.early_frames:
             frame = stream.next_frame()
-            if self.listener is not None:
-                self.listener(frame)
+            listener = self.listener if stream.answered else self.early_listener
+            if listener is not None:
+                listener(frame)
 
     def _send_control(self, packet: bytes) -> None:
         remote, agreed = self.stream.remote, self._agreed
@@ -197,7 +200,7 @@ class RtpSession:
 
     def close(self) -> None:
         """Says goodbye and frees the ports; the counts stay to be read."""
-        self.listener = None
+        self.listener = self.early_listener = None
         if self._sock.fileno() < 0:
             return
         if self._awaiting_first:

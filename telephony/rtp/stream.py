@@ -116,12 +116,12 @@ class RtpStream:
         if arrival is not None:
             reception.time(arrival, timestamp)
         self.last_audio_at = now
-        if not self.answered:
+        if self.answered:
+            self.audio_frames += 1
+            if self.first_audio_at is None:
+                self.first_audio_at = now
+        else:
             self.early_frames += 1
-            return
-        self.audio_frames += 1
-        if self.first_audio_at is None:
-            self.first_audio_at = now
         if payload_type == PCMA:
             payload = g711.alaw_to_ulaw(payload)
         self._playout.put(timestamp, payload)

@@ -12,7 +12,7 @@ from accounts.models import Change, Role, SignInLock, User
 from campaigns.models import Campaign
 from dnc.models import DncNumber, DncRemoval, DncService
 from groups.models import DialerGroup
-from leads.models import CallAttempt, LeadUpload
+from leads.models import AmdEvidence, AmdLabel, CallAttempt, LeadUpload
 from telephony.models import Carrier, DialerPort, Queue, ResultRule
 from tests.factories import (
     embedded_dnc,
@@ -61,8 +61,17 @@ class World:
         self.schedule = self.campaign.schedules.get()
         self.lead = make_lead(self.campaign)
         self.attempt: CallAttempt = make_attempt(
-            make_lead(self.campaign), state="ENDED", result="BUSY", ended_at=timezone.now()
+            make_lead(self.campaign),
+            state="ENDED",
+            result="BUSY",
+            ended_at=timezone.now(),
+            amd_verdict="MACHINE",
+            amd_cause="beep of 1000 Hz",
+            amd_why={"code": "beep", "hz": 1000},
+            amd_decision_ms=700,
         )
+        AmdEvidence.objects.create(attempt=self.attempt, heard={"heard_ms": 700}, sound=b"\xff" * 5600)
+        AmdLabel.objects.create(attempt=self.attempt, heard="MACHINE")
         self.upload = LeadUpload.objects.create(
             campaign=self.campaign, file_name="a.csv", invalid=1, refused_rows="line,reason,row\r\n"
         )

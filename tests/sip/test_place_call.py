@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
-from dialing.call import CallPlan, SilentObserver, Verdict, place_call
+from amd.cause import Cause, Code
+from dialing.call import CallPlan, place_call
+from dialing.call_observer import SilentObserver, Verdict
 from dialing.call_report import CallReport
 from telephony.results import CallResult
 from telephony.rtp.packet import RtpPacket
@@ -26,6 +28,7 @@ class Said:
 
     def __init__(self, label: str, decision_ms: int = 100) -> None:
         self.label, self.cause, self.decision_ms = label, "as the test says", decision_ms
+        self.why = Cause(Code.TONE)
 
 
 class ScriptedDetector:

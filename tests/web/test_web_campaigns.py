@@ -63,6 +63,7 @@ def form(user: User, queue_row: Queue, /, **fields: Any) -> dict[str, Any]:
         "amd_profile": "BALANCED",
         "amd_silence_is": "HUMAN",
         "amd_shortest_call": "0",
+        "early_end": "NEVER",
         "dnc_service": "",
     }
     return {**values, **fields}

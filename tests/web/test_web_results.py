@@ -24,6 +24,12 @@ def test_a_master_changes_the_table_and_restores_it() -> None:
     assert client.post(f"/telephony/resultrule/{rule.pk}/delete/", {"post": "yes"}).status_code == 302
     wrong = client.post("/telephony/resultrule/add/", {"sip_code": 200, "q850_cause": "", "result": "BUSY"})
     assert wrong.status_code == 200
+    heard = {"heard": "ANNOUNCEMENT", "sip_code": "", "q850_cause": "", "result": "FAILED"}
+    assert client.post("/telephony/resultrule/add/", heard).status_code == 302
+    assert result_table.current()[None, None, "ANNOUNCEMENT"] == "FAILED"
+    for nothing in ({**heard, "heard": ""}, heard, {**heard, "heard": "BUSY", "q850_cause": "17"}):
+        assert client.post("/telephony/resultrule/add/", nothing).status_code == 200, nothing
+    assert "Special information tone: vacant number" in client.get("/telephony/resultrule/").content.decode()
     ResultRule.objects.filter(sip_code=486).delete()
     assert client.get("/telephony/resultrule/defaults/").status_code == 200
     assert client.post("/telephony/resultrule/defaults/").status_code == 302

@@ -91,6 +91,8 @@ def _story(report: CallReport) -> list[str]:
     lines = [f"registered: {'yes' if report.registered else 'no'}"]
     if report.ringing_ms is not None:
         lines.append(f"ringing after {report.ringing_ms} ms")
+    if report.early_media is not None:
+        lines.append(f"heard before the answer: {report.early_media.kind} ({report.early_media.why})")
     if report.answered_ms is not None:
         lines.append(f"answered after {report.answered_ms} ms, {report.audio_frames} packets of audio heard")
     if report.media is not None:
