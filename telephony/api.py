@@ -140,6 +140,7 @@ class ResultRuleSerializer(ModelSerializer):
     class Meta:
         model = ResultRule
         fields = ("id", "heard", "sip_code", "q850_cause", "result")
+        extra_kwargs = {"heard": {"default": ""}}
 
 
 class ResultRuleViewSet(ConfigurationViewSet):
