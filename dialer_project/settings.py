@@ -185,6 +185,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "RoleEnum": "accounts.models.Role",
         "LeadStatusEnum": "leads.models.LeadStatus",
+        "HeardBeforeAnswerEnum": "telephony.models.Heard",
         "WhoAnsweredEnum": "leads.models.AmdLabel.Heard",
         "LeadUploadStateEnum": "leads.models.LeadUpload.State",
         "LeadPoolEnum": "leads.models.Lead.Pool",

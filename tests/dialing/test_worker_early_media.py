@@ -15,9 +15,16 @@ from leads.models import CallAttempt, LeadStatus
 from telephony.demo_pbx.process import DemoPbxProcess, DemoPbxReady
 from telephony.models import ResultRule
 from tests.dialing.test_worker import eventually
-from tests.factories import make_attempt, make_campaign, make_lead, make_port, make_queue
+from tests.factories import (
+    installed_result_rules,
+    make_attempt,
+    make_campaign,
+    make_lead,
+    make_port,
+    make_queue,
+)
 
-pytestmark = pytest.mark.django_db(transaction=True, serialized_rollback=True)
+pytestmark = pytest.mark.django_db(transaction=True)
 
 VACANT, BUSY, RINGS = "554100000201", "554100000202", "554100000203"
 SECONDS = 3.5
@@ -38,6 +45,7 @@ def pbx(tmp_path: Path) -> Iterator[DemoPbxReady]:
 
 @pytest.fixture
 def worker(pbx: DemoPbxReady) -> Iterator[CallsWorker]:
+    installed_result_rules()
     make_port(extension="6001", password="pw6001", registrar_port=pbx.sip_port)
     worker = CallsWorker(capacity=1, name="test worker")
     worker.start()

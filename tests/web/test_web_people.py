@@ -161,6 +161,7 @@ def test_the_embedded_service_is_read_only_and_external_ones_need_https() -> Non
         "url": "http://dnc.example.org",
         "bearer_token": "secret-1",
         "timeout_ms": "2000",
+        "failures_allowed": "3",
     }
     assert "https://" in errors(client.post("/dnc/dncservice/add/", values))
     assert (
@@ -169,7 +170,7 @@ def test_the_embedded_service_is_read_only_and_external_ones_need_https() -> Non
     service = DncService.objects.get(name="National")
     page = client.get(f"/dnc/dncservice/{service.pk}/change/").content.decode()
     assert "secret-1" not in page
-    changed = {"name": "National", "url": "https://dnc.example.org", "bearer_token": "", "timeout_ms": "900"}
+    changed = {**values, "url": "https://dnc.example.org", "bearer_token": "", "timeout_ms": "900"}
     client.post(f"/dnc/dncservice/{service.pk}/change/", changed)
     service.refresh_from_db()
     assert (service.bearer_token, service.timeout_ms, service.kind) == ("secret-1", 900, "EXTERNAL")
