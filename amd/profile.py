@@ -38,16 +38,16 @@ class Profile:
     silence_after_long_ms: int = 1500
     """The same after a longer greeting."""
 
-    machine_above: float = 0.98
+    machine_above: float = 0.985
     """Probability of a machine from which on the verdict is MACHINE, in the first 2 s."""
-    machine_above_late: float = 0.96
+    machine_above_late: float = 0.975
     """The same from 4.5 s on; in between it moves evenly."""
-    machine_at_end: float = 0.7
+    machine_at_end: float = 0.72
     """The same once `longest_analysis_ms` is over."""
-    human_below: float = 0.25
+    human_below: float = 0.29
     """Probability of a machine under which the verdict is HUMAN, after `human_silence_ms` of silence."""
     human_silence_ms: int = 1200
-    human_surely_below: float = 0.04
+    human_surely_below: float = 0.055
     """The same after the shorter `human_sure_silence_ms`."""
     human_sure_silence_ms: int = 600
 

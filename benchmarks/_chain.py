@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-TICKS = os.sysconf("SC_CLK_TCK")
+from benchmarks._process import cpu_seconds, family, pss_mb
 
 
 @dataclass
@@ -40,27 +40,6 @@ class Chain:
     def memory(self) -> dict[str, float]:
         """Megabytes of each of our processes and its children: its proportional share of what several map."""
         return {name: sum(map(pss_mb, family(self.processes.pid(name)))) for name in self.names}
-
-
-def family(pid: int) -> list[int]:
-    """The process and its descendants."""
-    found = [pid]
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            found += family(int(child))
-    return found
-
-
-def cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS
-
-
-def pss_mb(pid: int) -> float:
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) / 1024
-    return 0.0
 
 
 @contextmanager

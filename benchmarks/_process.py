@@ -1,10 +1,12 @@
-"""What this process uses, and how late its event loop is."""
+"""What this process and others use, and how late its event loop is."""
 
 import asyncio
 import os
 import resource
 import time
 from pathlib import Path
+
+_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def rss_mb() -> float:
@@ -21,6 +23,29 @@ def descriptors() -> int:
 def load() -> float:
     """The machine's load average of the last minute: figures under a foreign load are worse."""
     return round(os.getloadavg()[0], 1)
+
+
+def family(pid: int) -> list[int]:
+    """The process and its descendants."""
+    found = [pid]
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            found += family(int(child))
+    return found
+
+
+def cpu_seconds(pid: int) -> float:
+    """Seconds of processor that a process has used."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def pss_mb(pid: int) -> float:
+    """Memory of a process, with its proportional share of what several map."""
+    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+        if line.startswith("Pss:"):
+            return int(line.split()[1]) / 1024
+    return 0.0
 
 
 class Lateness:

@@ -4,7 +4,7 @@
 
 All calls run side by side and are opened again as soon as they are decided, so the given number is always analysed.
 `cpu_ms_per_call_second` is the CPU time for each second of each call; `tick_ms_*` is how long one tick of 20 ms
-takes (in a thread beside the loop, see amd_loop), `tick_cpu_ms_longest` the same without what other programs took;
+takes (in a process beside the loop, see amd_loop), `tick_cpu_ms_longest` the same without what other programs took;
 `warm_up_ms` is the first engine with its model; memory is what this process grew by.
 """
 

@@ -1,11 +1,12 @@
-"""How late the RTP loop is while calls are analysed in the thread beside it, as JSON.
+"""How late the RTP loop is while calls are analysed in the process beside it, as JSON.
 
     python -m benchmarks.amd_loop [--calls 300] [--seconds 10]
 
 The loop ticks each 20 ms as the calls worker's does, and hands over a frame of each call; calls that are decided begin
 again, so the given number is always analysed. `handing_over_ms_*` is the loop's own work for it in CPU time.
 `late_ms_*` is how late the ticks came; `idle_late_ms_*` the same for a loop that does nothing, before and after: what
-this machine does to anyone. The goal is under 10 ms for the longest stall.
+this machine does to anyone. `engine_*` is the process beside the loop: its memory at the end (its proportional share of
+what several map), and its CPU time for each second of each call. The goals: the longest stall under 10 ms, 120 MB, 2 ms.
 """
 
 import argparse
@@ -20,6 +21,7 @@ import numpy as np
 import uvloop
 
 from amd.profile import BALANCED
+from benchmarks._process import cpu_seconds, pss_mb
 from benchmarks.amd_engine import sounds
 from dialing.detection import DetectedCall, Detection
 from dialing.promptness import be_prompt
@@ -86,7 +88,10 @@ async def measure(calls: int, seconds: float) -> dict[str, float | int]:
         worked.append((time.thread_time() - begun) * 1000)
         waiting.append(detection.waiting)
 
+    cpu = cpu_seconds(detection.pid)
     late = await lateness(seconds, tick)
+    cpu = cpu_seconds(detection.pid) - cpu
+    memory = pss_mb(detection.pid)
     detection.close()
     idle += await lateness(seconds / 3)
     return {
@@ -97,6 +102,8 @@ async def measure(calls: int, seconds: float) -> dict[str, float | int]:
         **spread("late_ms", late),
         **spread("idle_late_ms", idle),
         "batches_waiting_longest": max(waiting),
+        "engine_cpu_ms_per_call_second": round(1000 * cpu / (calls * seconds), 2),
+        "engine_memory_mb": round(memory, 1),
     }
 
 

@@ -139,8 +139,8 @@ class _CallRun:
         try:
             destination = await self._agent.destination_of(plan.account)
             self._media = self._agent.open_media(destination)
-            self._media.listener = self._hear
-            self._media.early_listener = self._hear_early
+            self._media.listener = self._hear if self._detector is not None else None
+            self._media.early_listener = self._hear_early if self._early is not None else None
             self._call = await self._agent.invite(
                 plan.account, plan.number, self, caller=caller, media=self._media
             )
@@ -276,6 +276,8 @@ class _CallRun:
         if self._verdict is not None:
             return
         self._verdict = verdict
+        if self._media is not None:
+            self._media.listener = None  # audio that nobody needs is counted and nothing more
         self.report.amd = AmdReport(str(verdict.label), verdict.cause, verdict.decision_ms, verdict.why)
         self._observer.on_verdict(verdict)
         self._changed.set()

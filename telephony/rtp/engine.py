@@ -74,8 +74,7 @@ class RtpEngine:
         loop = asyncio.get_running_loop()
         now = loop.time()
         self._guarded(self._drain, now)
-        for session in list(self._sessions.values()):
-            self._guarded(session.advance, now)
+        self._advance(now)
         if self.after_tick is not None:
             self._guarded(self.after_tick)
         self._next_tick += TICK_S
@@ -86,6 +85,13 @@ class RtpEngine:
         if self._timer is not None:  # a listener may have closed the last session
             # Late ticks follow at once, but signalling gets its turn between them.
             self._timer = loop.call_at(self._next_tick, self._tick)
+
+    def _advance(self, now: float) -> None:
+        for session in self.sessions:
+            try:
+                session.advance(now)
+            except Exception:
+                logger.exception("a step of a call's audio failed; the call goes on")
 
     def _guarded(self, step: Callable[..., None], *args: float) -> None:
         """A fault in one call's audio must stop neither the others nor the tick."""

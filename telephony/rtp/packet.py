@@ -43,6 +43,10 @@ def read_fields(data: bytes) -> tuple[int, bool, int, int, int, bytes]:
     if len(data) < HEADER_LENGTH:
         raise ValueError("RTP packet is shorter than its header")
     first, second, sequence, timestamp, ssrc = _HEADER.unpack_from(data)
+    if (
+        first == 0x80 and second < 128
+    ):  # nothing but header and payload, in the middle of a talkspurt: nearly always
+        return second, False, sequence, timestamp, ssrc, data[HEADER_LENGTH:]
     if first >> 6 != RTP_VERSION:
         raise ValueError("RTP version is not 2")
     if 192 <= second <= 223:

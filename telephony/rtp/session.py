@@ -128,7 +128,9 @@ class RtpSession:
             if opened is None:
                 return
             data = opened
-        self.stream.receive(data, source[:2], now, arrival, srtp is not None)
+        if len(source) > 2:
+            source = source[:2]
+        self.stream.receive(data, source, now, arrival, srtp is not None)
 
     def _read_control(self, now: float) -> None:
         assert self._control is not None
@@ -154,17 +156,21 @@ class RtpSession:
         """20 ms pass: send what is due, hand out what is due."""
         stream = self.stream
         packet = stream.next_packet()
-        if packet is not None and stream.remote is not None:
-            if self._srtp is not None:
-                packet = self._srtp.seal(packet)
-            _send(self._sock, packet, stream.remote)
+        if packet is not None:
+            remote = stream.remote
+            assert remote is not None
+            _send(self._sock, packet if self._srtp is None else self._srtp.seal(packet), remote)
         if now >= self.reports.due_at:
             self._send_control(self.reports.report(now, time.time()))
-        if stream.answered or stream.early_frames:
-            frame = stream.next_frame()
-            listener = self.listener if stream.answered else self.early_listener
-            if listener is not None:
-                listener(frame)
+        answered = stream.answered
+        listener = self.listener if answered else self.early_listener
+        if listener is None:
+            stream.is_heard = False
+        elif not stream.is_heard:
+            stream.hear(True)
+            listener(None)
+        elif answered or stream.early_frames:
+            listener(stream.next_frame())
 
     def _send_control(self, packet: bytes) -> None:
         remote, agreed = self.stream.remote, self._agreed
@@ -232,8 +238,10 @@ def datagram_socket(host: str, port: int) -> socket.socket:
 
 def _send(sock: socket.socket, packet: bytes, to: Address) -> None:
     # A full buffer or a closed port loses this packet, as a network may; above port 65535 there is nobody.
-    with contextlib.suppress(OSError, OverflowError):
+    try:  # noqa: SIM105
         sock.sendto(packet, to)
+    except (OSError, OverflowError):
+        pass
 
 
 def _stamp(extra: list[Any]) -> float | None:

@@ -26,6 +26,8 @@ class RtpStream:
         self.sent = 0
         self.answered = False
         self.on_hold = False
+        self.is_heard = True
+        """Whether anyone takes the frames; else packets are counted and nothing more. See `hear`."""
         self.reception: Reception | None = None
         """Of the source that is heard now."""
         self.ssrc_out = secrets.randbits(32)
@@ -77,6 +79,12 @@ class RtpStream:
         self.answered = True
         self._playout.reset()
 
+    def hear(self, heard: bool) -> None:
+        """From now on somebody takes the frames, or nobody does."""
+        if heard and not self.is_heard:
+            self._playout.reset()
+        self.is_heard = heard
+
     def receive(
         self,
         data: bytes,
@@ -122,9 +130,8 @@ class RtpStream:
                 self.first_audio_at = now
         else:
             self.early_frames += 1
-        if payload_type == PCMA:
-            payload = g711.alaw_to_ulaw(payload)
-        self._playout.put(timestamp, payload)
+        if self.is_heard:
+            self._playout.put(timestamp, g711.alaw_to_ulaw(payload) if payload_type == PCMA else payload)
 
     def _new_source(self, ssrc: int, sequence: int, now: float) -> Reception | None:
         """The count of a new SSRC. It takes over at once; what its predecessor still says is dropped (None)."""
@@ -158,10 +165,10 @@ class RtpStream:
         if not self.answered or self.on_hold or self._latch.remote is None:
             self._marker = True
             return None
-        self._sequence = (self._sequence + 1) & 0xFFFF
-        # The marker begins a talkspurt (RFC 3551 section 4.1).
-        second = self._payload_type | (0x80 if self._marker else 0)
-        self._marker = False
+        self._sequence = sequence = (self._sequence + 1) & 0xFFFF
+        second = payload_type = self._payload_type
+        if self._marker:
+            self._marker = False
+            second |= 0x80  # it begins a talkspurt (RFC 3551 section 4.1)
         self.sent += 1
-        header = _HEADER.pack(0x80, second, self._sequence, self._timestamp, self.ssrc_out)
-        return header + _SILENCE[self._payload_type]
+        return _HEADER.pack(0x80, second, sequence, self._timestamp, self.ssrc_out) + _SILENCE[payload_type]
