@@ -87,6 +87,7 @@ class RtpEngine:
             self._timer = loop.call_at(self._next_tick, self._tick)
 
     def _advance(self, now: float) -> None:
+        # Guarded in place: 15,000 more calls of a function a second would be seen.
         for session in self.sessions:
             try:
                 session.advance(now)

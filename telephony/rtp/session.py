@@ -164,12 +164,8 @@ class RtpSession:
             self._send_control(self.reports.report(now, time.time()))
         answered = stream.answered
         listener = self.listener if answered else self.early_listener
-        if listener is None:
-            stream.is_heard = False
-        elif not stream.is_heard:
-            stream.hear(True)
-            listener(None)
-        elif answered or stream.early_frames:
+        stream.is_heard = listener is not None
+        if listener is not None and (answered or stream.early_frames):
             listener(stream.next_frame())
 
     def _send_control(self, packet: bytes) -> None:
@@ -238,7 +234,7 @@ def datagram_socket(host: str, port: int) -> socket.socket:
 
 def _send(sock: socket.socket, packet: bytes, to: Address) -> None:
     # A full buffer or a closed port loses this packet, as a network may; above port 65535 there is nobody.
-    try:  # noqa: SIM105
+    try:  # noqa: SIM105  (`suppress` costs as much as the header does, 15,000 times a second)
         sock.sendto(packet, to)
     except (OSError, OverflowError):
         pass

@@ -27,7 +27,7 @@ class RtpStream:
         self.answered = False
         self.on_hold = False
         self.is_heard = True
-        """Whether anyone takes the frames; else packets are counted and nothing more. See `hear`."""
+        """Whether anyone takes the frames; else packets are counted and nothing more."""
         self.reception: Reception | None = None
         """Of the source that is heard now."""
         self.ssrc_out = secrets.randbits(32)
@@ -76,14 +76,8 @@ class RtpStream:
 
     def answer(self) -> None:
         """The call is answered: from now on frames count as the called party's, and we send."""
-        self.answered = True
+        self.answered = self.is_heard = True
         self._playout.reset()
-
-    def hear(self, heard: bool) -> None:
-        """From now on somebody takes the frames, or nobody does."""
-        if heard and not self.is_heard:
-            self._playout.reset()
-        self.is_heard = heard
 
     def receive(
         self,
