@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks._process import cpu_seconds, family, pss_mb
+from benchmarks._servers import servers
 
 
 @dataclass
@@ -47,18 +48,8 @@ def open_chain(
     calls: int, customers: dict[str, Any], *, ring_timeout: int = 30, talk_s: Any = (5, 10), amd: bool = False
 ) -> Iterator[Chain]:
     """`calls`: ports, and channels of the IVR."""
-    from tests import services  # its own servers in a folder of their own
-
-    os.environ["DJANGO_SETTINGS_MODULE"] = "dialer_project.settings"
     os.environ["PORTS_PER_WORKER"] = str(calls)
-    services.start_postgres()
-    services.start_valkey()
-    import django
-    from django.core.management import call_command
-
-    try:
-        django.setup()
-        call_command("migrate", verbosity=0)
+    with servers(broker=True):
         from telephony.demo_pbx.process import DemoPbxProcess
         from tests.chain.processes import running
 
@@ -79,8 +70,6 @@ def open_chain(
                 except BaseException:
                     print(processes.report(), file=sys.stderr)
                     raise
-    finally:
-        services.pytest_unconfigure()
 
 
 def _campaign(ready: Any, calls: int, ring_timeout: int, amd: bool) -> Any:

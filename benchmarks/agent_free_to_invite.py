@@ -20,6 +20,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks._servers import servers
+
 AGENT_TIMES = {"answer_s": [0.05, 0.2], "talk_s": [0.4, 1.5], "wrap_up_s": [0.2, 0.8]}
 LONGEST_RUN = 120.0
 """Seconds."""
@@ -33,23 +35,11 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=300)
     options = parser.parse_args()
 
-    from tests import services  # its own servers in a folder of their own
-
-    os.environ["DJANGO_SETTINGS_MODULE"] = "dialer_project.settings"
-    try:
-        services.start_postgres()
-        services.start_valkey()
+    with servers(broker=True):
         print(json.dumps(measure(options.agents, options.calls)))
-    finally:
-        services.pytest_unconfigure()
 
 
 def measure(agents: int, calls: int) -> dict[str, object]:
-    import django
-    from django.core.management import call_command
-
-    django.setup()
-    call_command("migrate", verbosity=0)
     from telephony.demo_pbx.process import DemoPbxProcess
     from tests.chain.processes import running
 

@@ -21,6 +21,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks._servers import servers
+
 _HEAD = b"POST /donotcall HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
 
 
@@ -32,23 +34,13 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5)
     options = parser.parse_args()
 
-    from tests import services  # its own servers in a folder of their own
-
-    os.environ["DJANGO_SETTINGS_MODULE"] = "dialer_project.settings"
-    services.POSTGRES.durable = True  # as in production
-    try:
-        services.start_postgres()
-        print(json.dumps(measure(options.numbers, services.VAR, options.seconds)))
-    finally:
-        services.pytest_unconfigure()
+    with servers(durable=True) as folder:
+        print(json.dumps(measure(options.numbers, folder, options.seconds)))
 
 
 def measure(count: int, folder: Path, seconds: float) -> dict[str, object]:
-    import django
     from django.core.management import call_command
 
-    django.setup()
-    call_command("migrate", verbosity=0)
     from dnc.models import DncNumber
 
     file = folder / "dnc.csv"

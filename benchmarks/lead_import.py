@@ -16,6 +16,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks._servers import servers
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(
@@ -26,23 +28,11 @@ def main() -> None:
     parser.add_argument("--country", default="BR", help="default country of the campaign (empty: none)")
     options = parser.parse_args()
 
-    from tests import services  # its own servers in a folder of their own
-
-    os.environ["DJANGO_SETTINGS_MODULE"] = "dialer_project.settings"
-    services.POSTGRES.durable = True  # as in production
-    try:
-        services.start_postgres()
+    with servers(durable=True):
         print(json.dumps(measure(options.rows, options.compare, options.country)))
-    finally:
-        services.pytest_unconfigure()
 
 
 def measure(rows: int, compare: int, country: str) -> dict[str, object]:
-    import django
-    from django.core.management import call_command
-
-    django.setup()
-    call_command("migrate", verbosity=0)
     from leads import kept_files, uploads
     from leads.models import LeadUpload
     from tests.factories import make_campaign

@@ -14,6 +14,8 @@ import statistics
 import time
 from typing import Any
 
+from benchmarks._servers import servers
+
 ASKED = 5
 
 
@@ -25,29 +27,17 @@ def main() -> None:
     parser.add_argument("--campaigns", type=int, default=20)
     options = parser.parse_args()
 
-    from tests import services  # its own servers in a folder of their own
-
-    os.environ["DJANGO_SETTINGS_MODULE"] = "dialer_project.settings"
-    try:
-        services.start_postgres()
-        services.start_valkey()
+    with servers(broker=True):
         print(json.dumps(measure(options.leads, options.campaigns)))
-    finally:
-        services.pytest_unconfigure()
 
 
 def measure(leads: int, others: int) -> dict[str, object]:
-    import django
     from django.conf import settings
-    from django.core.management import call_command
-
-    django.setup()
-    settings.ALLOWED_HOSTS = ["*"]
-    call_command("migrate", verbosity=0)
     from django.test import Client
 
     from tests.factories import make_user
 
+    settings.ALLOWED_HOSTS = ["*"]
     user = make_user()
     group = user.dialer_groups.get()
     large = fill(group, leads, others)
