@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from campaigns import selectors
 from campaigns.models import Campaign, Schedule
 from dialing import capacity, ports
+from dialing.leases import database_time
 from dnc.models import DncService
 from leads.models import CallAttempt
 from telephony.models import Carrier, ContactCenter, DialerPort
@@ -46,17 +47,22 @@ class Moment:
         return selectors.next_due(self._campaigns)
 
     @cached_property
+    def leases_now(self) -> datetime:
+        """Leases of ports and rests of carriers live by the database's clock, whatever this host's says."""
+        return database_time()
+
+    @cached_property
     def ports(self) -> int:
-        return ports.registered(self.now).count()
+        return ports.registered(self.leases_now).count()
 
     @cached_property
     def capacity(self) -> int:
         """Calls in parallel that ports and carriers allow."""
-        return capacity.capacity(self.now).calls
+        return capacity.capacity(self.leases_now).calls
 
     @cached_property
     def resting_carrier(self) -> Carrier | None:
-        return capacity.resting(self.now).first()
+        return capacity.resting(self.leases_now).first()
 
     @cached_property
     def calls(self) -> int:

@@ -57,3 +57,14 @@ def test_what_keeps_a_campaign_from_dialing(change: Callable[[], object], words:
     reason = why_not_dialing(Campaign.objects.get(pk=campaign.pk), NOW)
     assert reason is not None
     assert words in reason
+
+
+@pytest.mark.parametrize("clock", [timedelta(days=-1), timedelta(days=1)])
+def test_leases_are_judged_by_the_databases_clock(clock: timedelta) -> None:
+    """A host whose clock went wrong told that no port was registered, or that a lapsed one was."""
+    campaign, wrong = dialing_campaign(), NOW + clock
+    Schedule.objects.update(opens_at=wrong - timedelta(hours=1), closes_at=wrong + timedelta(hours=1))
+    Lead.objects.update(next_attempt_at=wrong)
+    assert why_not_dialing(campaign, wrong) is None
+    DialerPort.objects.update(lease_until=timezone.now() - timedelta(hours=1))
+    assert "No dialer port is registered" in str(why_not_dialing(campaign, wrong))
