@@ -14,7 +14,7 @@ from telephony.rtp.session import RtpSession
 from telephony.sip.account import SipAccount
 from telephony.sip.call import CallEnding, CallState, EndedBy, OutboundCall
 from telephony.sip.invite import CallerIdentity
-from telephony.sip.transfer import Transfer, TransferState
+from telephony.sip.transfer import Transfer
 from telephony.sip.user_agent import RegistrationState, UserAgent
 
 from .call_detector import NO_WORD, VERDICT_DEADLINE_S, CallDetector
@@ -22,6 +22,7 @@ from .call_observer import CallObserver as CallObserver
 from .call_observer import SilentObserver as SilentObserver
 from .call_observer import Verdict as Verdict
 from .call_report import AmdReport, CallReport, TransferReport, transfer_reason
+from .call_transfer import LONGEST_WAIT_S, UNTOLD_S, Passing
 from .early_media import EarlyEnd, EarlyListener
 
 logger = logging.getLogger(__name__)
@@ -30,14 +31,6 @@ LAST_WORD_S = 0.3  # and has so long to say it
 EARLY_LAST_WORD_S = (
     1.0  # for what was heard before the end of a call that nobody answered: nobody waits on the phone
 )
-TRANSFER_DEADLINE_S = 30.0  # an accepted transfer whose end is not told: our leg is released
-REFER_AGAIN_AFTER_S = (
-    0.15,
-    0.45,
-    1.0,
-)  # a PBX may refuse for as long as it has not bridged the answered call
-TOO_EARLY_CODES = frozenset({400, 491})  # Asterisk's words for it, in the NOTIFY; and a re-INVITE under way
-SETTLE_S = 3.0  # a BYE may overtake the answer to the REFER
 BYE_DEADLINE_S = 4.0  # the BYE is repeated in the background longer than anyone waits for its answer
 
 
@@ -51,7 +44,8 @@ class CallPlan:
     transfer_to: str | None = None
     hold_s: float | None = None
     max_call_s: float = 180.0
-    transfer_timeout_s: float = TRANSFER_DEADLINE_S
+    transfer_timeout_s: float = UNTOLD_S
+    transfer_wait_s: float = LONGEST_WAIT_S
     caller_name: str | None = None
     caller_number: str | None = None
     caller_private: bool = False
@@ -67,21 +61,28 @@ async def place_call(
     early: EarlyListener | None = None,
     observer: CallObserver | None = None,
     cancel: asyncio.Event | None = None,
+    release: asyncio.Event | None = None,
 ) -> CallReport:
     """Make one call and see it through.
 
     A person (HUMAN, NOTSURE, or no detector) is transferred to `plan.transfer_to`, if given; a machine is hung
-    up on. What `early` hears before the answer is reported, and counts where `plan` says so. `cancel`, set before the answer, gives up; an answered call finishes.
+    up on. What `early` hears before the answer is reported, and counts where `plan` says so. `cancel`, set before the
+    answer, gives up; an answered call finishes. `release` ends an answered call too; one that the PBX has taken over
+    goes on there.
     """
     run = _CallRun(agent, plan, detector, early, observer or SilentObserver())
-    watcher = asyncio.create_task(run.watch(cancel)) if cancel is not None else None
+    watchers = [
+        asyncio.create_task(run.watch(event, wish))
+        for event, wish in ((cancel, run.stop), (release, run.let_go))
+        if event is not None
+    ]
     try:
         await run.execute()
     except Exception:
         logger.exception("call to %s failed inside the dialer", plan.number)
         run.report.reason = "internal error"
     finally:
-        if watcher is not None:
+        for watcher in watchers:
             watcher.cancel()
         run.close()
     return run.report
@@ -110,8 +111,9 @@ class _CallRun:
         self._call: OutboundCall | None = None
         self._media: RtpSession | None = None
         self._verdict: Verdict | None = None
-        self._transfer: Transfer | None = None
+        self._passing: Passing | None = None
         self._stopped = False
+        self._released = False
         self._started = self._loop.time()
         self._deadline = self._started + plan.max_call_s
 
@@ -183,7 +185,7 @@ class _CallRun:
             return
         if self._plan.hold_s:
             await self._until(lambda: self._is_over(call), self._loop.time() + self._plan.hold_s)
-        if self._plan.transfer_to is not None and call.state is CallState.ANSWERED:
+        if self._plan.transfer_to is not None and call.state is CallState.ANSWERED and not self._released:
             await self._transfer_call(call, self._plan.transfer_to)
 
     async def _listen(self, call: OutboundCall) -> Verdict | None:
@@ -207,28 +209,17 @@ class _CallRun:
 
     async def _transfer_call(self, call: OutboundCall, target: str) -> None:
         self._observer.on_transferring()
-        until = self._loop.time() + self._plan.transfer_timeout_s
-        transfer = await self._refer(call, target, until)
-        for pause in REFER_AGAIN_AFTER_S:
-            if transfer.failure_code not in TOO_EARLY_CODES:
-                break
-            await self._until(lambda: self._is_over(call), self._loop.time() + pause)
-            if call.state is not CallState.ANSWERED:
-                break
-            transfer = await self._refer(call, target, until)
-        if transfer.state in (TransferState.ACCEPTED, TransferState.SUCCEEDED):
+        self._passing = Passing(
+            call,
+            target,
+            lambda reached, seconds: self._until(reached, self._loop.time() + seconds),
+            lambda: self._is_over(call),
+            untold_s=self._plan.transfer_timeout_s,
+            longest_wait_s=self._plan.transfer_wait_s,
+        )
+        if await self._passing.carry_out():
             self.report.transferred_at = datetime.now(UTC)
             self._observer.on_transferred()
-
-    async def _refer(self, call: OutboundCall, target: str, until: float) -> Transfer:
-        """One REFER, and what becomes of it until its end, the call's, or `until`."""
-        self._transfer = transfer = call.refer(target)
-        await self._until(lambda: transfer.settled or self._is_over(call), until)
-        if transfer.state is TransferState.PENDING and self._is_over(call):
-            await self._until(
-                lambda: transfer.state is not TransferState.PENDING, self._loop.time() + SETTLE_S
-            )
-        return transfer
 
     async def _hang_up(self, call: OutboundCall) -> None:
         call.hang_up()
@@ -255,6 +246,8 @@ class _CallRun:
         self._changed.set()
 
     def on_transfer(self, transfer: Transfer) -> None:
+        if self._passing is not None:
+            self._passing.heard(transfer)
         self._changed.set()
 
     def on_ended(self, ending: CallEnding) -> None:
@@ -284,10 +277,16 @@ class _CallRun:
 
     # --- waiting and concluding -----------------------------------------------------------------------
 
-    async def watch(self, cancel: asyncio.Event) -> None:
-        await cancel.wait()
-        self._stopped = True
+    async def watch(self, event: asyncio.Event, wish: Callable[[], None]) -> None:
+        await event.wait()
+        wish()
         self._changed.set()
+
+    def stop(self) -> None:
+        self._stopped = True
+
+    def let_go(self) -> None:
+        self._stopped = self._released = True
 
     async def _until(self, reached: Callable[[], bool], deadline: float, *, hard: bool = True) -> None:
         """Wait for something to become true, until `deadline`, and with `hard` the call's own at most."""
@@ -304,7 +303,7 @@ class _CallRun:
                 return
 
     def _is_over(self, call: OutboundCall) -> bool:
-        return call.state in (CallState.ENDING, CallState.ENDED)
+        return self._released or call.state in (CallState.ENDING, CallState.ENDED)
 
     def _conclude(self, call: OutboundCall, answered: bool) -> None:
         report = self.report
@@ -314,8 +313,8 @@ class _CallRun:
         report.q850_cause = ending.cause
         report.reason = ending.text
         report.retry_after_s = ending.retry_after_s
-        if self._transfer is not None:
-            report.transfer = TransferReport.of(self._transfer)
+        if self._passing is not None and self._passing.transfer is not None:
+            report.transfer = TransferReport.of(self._passing.transfer)
         if not answered:
             report.result = self._unanswered_result(ending)
         elif report.result is CallResult.UNKNOWN:
@@ -337,15 +336,14 @@ class _CallRun:
     def _answered_result(self) -> CallResult:
         if self._plan.transfer_to is None:
             return CallResult.ANSWERED
-        transferred = self._transfer is not None and self._transfer.state in (
-            TransferState.ACCEPTED,
-            TransferState.SUCCEEDED,
-        )
+        transferred = self._passing is not None and self._passing.has_succeeded
         return CallResult.SUCCESS if transferred else CallResult.FAILED
 
     def _answered_reason(self, ending: CallEnding, result: CallResult) -> str | None:
-        if self._transfer is not None:
-            return transfer_reason(self._transfer)
+        if self._passing is not None and self._passing.transfer is not None:
+            return transfer_reason(self._passing.transfer)
+        if self._released:
+            return "the dialer was shut down before the transfer"
         if result is CallResult.FAILED and ending.by is EndedBy.REMOTE:
             return "hung up before the transfer"
         return self._verdict.cause if result is CallResult.AMD and self._verdict else None

@@ -71,17 +71,16 @@ class CallReport:
 
     @property
     def is_abandoned(self) -> bool:
-        """A person was passed on and nobody took the call: refused, given up in the queue, or waiting too long there.
+        """A person was passed on, and the PBX says that nobody took the call: the transfer was refused, or it failed
+        (given up in the queue, closed, waiting too long there).
 
-        A peer that releases our leg after the 202 without a final NOTIFY has taken the call over (DESIGN 6).
+        An accepted transfer whose end the PBX doesn't tell is none: it may have ended with an agent.
         """
         if self.transfer is None:
             return False
         final, accepted = self.transfer.final_code, self.transfer.accepted_code
-        if final is not None:
-            return not 200 <= final < 300
-        is_accepted = accepted is not None and 200 <= accepted < 300
-        return not (is_accepted and self.ended_by is EndedBy.REMOTE)
+        decisive = accepted if final is None else final
+        return decisive is None or not 200 <= decisive < 300
 
     def as_json(self) -> dict[str, Any]:
         """The object that `test_call --json` prints, in the order of DESIGN 6."""

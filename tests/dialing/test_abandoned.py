@@ -103,12 +103,13 @@ def test_a_recalled_call_that_was_not_dialed_is_withdrawn_and_not_counted() -> N
         (202, None, EndedBy.REMOTE, False),  # the PBX has taken the call over
         (202, 487, EndedBy.LOCAL, True),  # hung up in the queue
         (202, 480, EndedBy.LOCAL, True),
-        (202, None, EndedBy.LOCAL, True),  # nobody took it in time
+        (202, None, EndedBy.LOCAL, False),  # the PBX never told: an agent may have taken it
         (603, None, EndedBy.LOCAL, True),
+        (None, None, EndedBy.REMOTE, True),  # hung up before the REFER was answered
     ],
 )
 def test_what_an_abandoned_call_is(
-    accepted: int, final: int | None, ended_by: EndedBy, abandoned: bool
+    accepted: int | None, final: int | None, ended_by: EndedBy, abandoned: bool
 ) -> None:
     report = CallReport("1", transfer=TransferReport(accepted, final), ended_by=ended_by)
     assert report.is_abandoned is abandoned

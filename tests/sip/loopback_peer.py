@@ -36,6 +36,7 @@ class Behaviour:
     bye_after: float | None = None
     refer_code: int = 202
     notifies: tuple[str, ...] = ("100 Trying", "200 OK")
+    final_notify_after: float = 0.0  # seconds in which the transferred person waits for an agent
     notify_first: bool = False
     refers_too_early: int = (
         0  # so many REFERs are taken and then said to have failed, as by an unbridged Asterisk
@@ -191,16 +192,21 @@ class LoopbackPeer:
         if not behaviour.notify_first:
             self._reply(envelope, behaviour.refer_code)
         for line in ("400 Bad Request",) if too_early else behaviour.notifies:
-            state = "active" if line.startswith("1") else "terminated;reason=noresource"
-            body = f"SIP/2.0 {line}\r\n".encode()
-            event = f"refer;id={envelope.cseq}"
-            self._request(
-                "NOTIFY", body, Event=event, Subscription_State=state, Content_Type="message/sipfrag"
-            )
+            if behaviour.final_notify_after and not line.startswith("1"):
+                loop = asyncio.get_running_loop()
+                loop.call_later(behaviour.final_notify_after, self._notify, line, envelope.cseq)
+            else:
+                self._notify(line, envelope.cseq)
         if behaviour.bye_after_refer:
             self._request("BYE")
         if behaviour.notify_first:
             self._reply(envelope, behaviour.refer_code)
+
+    def _notify(self, line: str, refer: int) -> None:
+        state = "active" if line.startswith("1") else "terminated;reason=noresource"
+        body = f"SIP/2.0 {line}\r\n".encode()
+        event = f"refer;id={refer}"
+        self._request("NOTIFY", body, Event=event, Subscription_State=state, Content_Type="message/sipfrag")
 
     def _on_bye(self, envelope: Envelope) -> None:
         self._reply(envelope, 200)

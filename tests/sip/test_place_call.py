@@ -64,12 +64,14 @@ def dial(behaviour: Behaviour, check: Callable[[LoopbackPeer, CallReport], None]
             agent = UserAgent()
             await agent.start("127.0.0.1")
             detector, cancel = options.pop("detector", None), options.pop("cancel_after", None)
-            stop = asyncio.Event()
+            stop, release = asyncio.Event(), asyncio.Event()
             if cancel is not None:
                 asyncio.get_running_loop().call_later(cancel, stop.set)
+            if (release_after := options.pop("release_after", None)) is not None:
+                asyncio.get_running_loop().call_later(release_after, release.set)
             account = replace(peer.account(), encryption=options.pop("encryption", MediaEncryption.NONE))
             plan = CallPlan(account, "0600", **options)
-            report = await place_call(agent, plan, detector=detector, cancel=stop)
+            report = await place_call(agent, plan, detector=detector, cancel=stop, release=release)
             await asyncio.sleep(0.05)
             check(peer, report)
             assert agent.active_calls == 0
@@ -225,6 +227,49 @@ def test_accepted_transfer_without_notify_is_released_in_time() -> None:
         assert peer.methods[-1] == "BYE"
 
     dial(Behaviour(notifies=()), check, transfer_to="7000", transfer_timeout_s=0.3)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "result", "is_abandoned"),
+    [("200 OK", CallResult.SUCCESS, False), ("487 Gone", CallResult.FAILED, True)],
+)
+def test_who_waits_for_an_agent_is_waited_for_while_the_pbx_tells(
+    outcome: str, result: CallResult, is_abandoned: bool
+) -> None:
+    """A call whose agent came after the deadline counted as abandoned."""
+
+    def check(peer: LoopbackPeer, report: CallReport) -> None:
+        assert report.transfer is not None
+        assert (report.transfer.accepted_code, report.transfer.final_code) == (202, int(outcome[:3]))
+        assert (report.result, report.is_abandoned) == (result, is_abandoned)
+        assert peer.methods[-1] == "BYE"
+
+    behaviour = Behaviour(notifies=("100 Trying", outcome), final_notify_after=0.5)
+    dial(behaviour, check, transfer_to="7000", transfer_timeout_s=0.2)
+
+
+def test_a_wait_for_an_agent_ends_too_and_nobody_knows_how() -> None:
+    def check(peer: LoopbackPeer, report: CallReport) -> None:
+        assert (report.result, report.is_abandoned) == (CallResult.SUCCESS, False)
+        assert report.transfer is not None
+        assert report.transfer.final_code is None
+        assert report.transferred_at is not None
+
+    dial(Behaviour(notifies=("100 Trying",)), check, transfer_to="7000", transfer_wait_s=0.3)
+
+
+@pytest.mark.parametrize(
+    ("transfer_to", "result"), [("7000", CallResult.SUCCESS), (None, CallResult.ANSWERED)]
+)
+def test_a_call_that_is_let_go_ends_at_once(transfer_to: str | None, result: CallResult) -> None:
+    """What the PBX has taken over goes on there."""
+
+    def check(peer: LoopbackPeer, report: CallReport) -> None:
+        assert (report.result, report.ended_by, report.is_abandoned) == (result, EndedBy.LOCAL, False)
+        assert peer.methods[-1] == "BYE"
+
+    behaviour = Behaviour(notifies=("100 Trying",))
+    dial(behaviour, check, transfer_to=transfer_to, release_after=0.3, hold_s=None if transfer_to else 60)
 
 
 def test_person_who_hangs_up_before_the_transfer() -> None:
