@@ -210,6 +210,7 @@ SIP_KEEP_ALIVE_SECONDS = env.integer("SIP_KEEP_ALIVE_SECONDS", 25)
 SIP_PING_SECONDS = env.integer("SIP_PING_SECONDS", 30)
 SIP_PING_MISSES = env.integer("SIP_PING_MISSES", 2, lowest=1)
 LEASE_SECONDS = env.integer("LEASE_SECONDS", 30, lowest=3)
+CALLS_STOP_SECONDS = env.integer("CALLS_STOP_SECONDS", 15)
 
 # --- Celery (the facts behind each line are measured: docs/architecture.md) -----------------------------
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)

@@ -78,6 +78,7 @@ class ActiveCall:
     checked_at: float
     """When the gate was asked, on `time.monotonic()`: a stop heard after that is for this call."""
     cancel: asyncio.Event = field(default_factory=asyncio.Event)
+    release: asyncio.Event = field(default_factory=asyncio.Event)
     is_answered: bool = False
     why: str = ""
     """Why the call was cancelled, if that was not a stop."""
@@ -189,7 +190,7 @@ class CallLoop:
     def hang_up_all(self) -> None:
         """Ends answered calls too: the end of a shutdown's patience."""
         for call in self.calls.values():
-            call.cancel.set()
+            call.release.set()
 
     def _cancel(self, calls: list[ActiveCall], why: str = "") -> int:
         ringing = [call for call in calls if not call.is_answered and not call.cancel.is_set()]
@@ -226,6 +227,7 @@ class CallLoop:
                 early=self.detection.early(),
                 observer=call,
                 cancel=call.cancel,
+                release=call.release,
             )
         except asyncio.CancelledError as cancelled:
             error = cancelled

@@ -7,12 +7,13 @@ call to the loop and waits for its events. Ports and attempts are held by leases
 import asyncio
 import contextlib
 import logging
+import os
 import threading
 import time
 from dataclasses import asdict
-from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import InterfaceError, OperationalError
 from django.db.models.functions import Now
 
@@ -43,8 +44,10 @@ LOOK_EVERY = 1.0
 """Seconds between looks whether a campaign with ringing calls was stopped, should an announcement be lost (I6)."""
 READ_RESULTS_EVERY = 5.0
 """Seconds between looks at the result table, which a Master may change."""
-PATIENCE = timedelta(seconds=30)
-"""How long answered calls may go on after the worker was told to end."""
+HANG_UP_S = 5.0
+"""Seconds of `CALLS_STOP_SECONDS` that hanging up and recording take; answered calls may go on for the rest."""
+LAST_WORDS_S = 1.5
+"""Seconds to hang up and record when the supervisor was killed."""
 
 
 class CallsWorker:
@@ -248,9 +251,21 @@ class CallsWorker:
         """Takes no attempt any more, cancels what rings; answered calls may end in their own time."""
         self._draining.set()
         self.calls.loop.call_soon_threadsafe(self.calls.dial_no_more)
-        self.calls.loop.call_soon_threadsafe(
-            self.calls.loop.call_later, PATIENCE.total_seconds(), self.calls.hang_up_all
-        )
+        patience = max(0.0, settings.CALLS_STOP_SECONDS - HANG_UP_S)
+        self.calls.loop.call_soon_threadsafe(self.calls.loop.call_later, patience, self.calls.hang_up_all)
+
+    def end_at_once(self) -> None:
+        """Hangs up everything, and ends the process: what the database does not take any more ends by its lease (I4).
+
+        For a worker whose supervisor was killed. Its tasks would insist on a database that nobody starts again.
+        """
+        logger.warning("The process that started this one is gone: hanging up all calls.")
+        self.drain()
+        self.calls.loop.call_soon_threadsafe(self.calls.hang_up_all)
+        deadline = time.monotonic() + LAST_WORDS_S
+        while (self._active or self.calls.calls) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        os._exit(1)
 
     def close(self) -> None:
         """Un-registers and gives the ports back. After the last task has ended."""

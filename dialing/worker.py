@@ -3,6 +3,9 @@
 A Celery worker that does not consume `calls` never imports the SIP user agent.
 """
 
+import signal
+import threading
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from celery.signals import worker_init, worker_ready, worker_shutdown, worker_shutting_down
@@ -13,6 +16,8 @@ if TYPE_CHECKING:
     from dialing.calls_worker import CallsWorker
 
 QUEUE = "calls"
+END_AT_ONCE = signal.SIGQUIT
+"""What a calls worker hears when its supervisor was killed: database and broker are going too."""
 
 _worker: "CallsWorker | None" = None
 
@@ -41,6 +46,13 @@ def _on_worker_init(sender: Any = None, **_kwargs: Any) -> None:
 def _on_worker_ready(**_kwargs: Any) -> None:
     if _worker is not None:
         be_prompt()
+        signal.signal(END_AT_ONCE, _end_at_once)
+
+
+def _end_at_once(number: int, frame: FrameType | None) -> None:
+    """In a thread of its own: a signal's handler may have interrupted whoever holds a lock."""
+    if _worker is not None:
+        threading.Thread(target=_worker.end_at_once, name="end", daemon=True).start()
 
 
 @worker_shutting_down.connect

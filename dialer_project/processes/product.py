@@ -2,9 +2,12 @@
 
 import sys
 
+from django.conf import settings
+
 from dialer_project import env
 from dialer_project.processes.readiness import accepts, answers_http, says
 from dialer_project.processes.supervisor import Process
+from dialing import worker
 
 STOP_FIRST, STOP_CALLS, STOP_JOBS, STOP_PEERS = range(4)
 """What starts calls ends first, then the calls, then the bookkeeping, at last those we talk to."""
@@ -49,7 +52,8 @@ def processes() -> list[Process]:
             ),
             ready=says(r"calls@\S+ ready"),
             stop_order=STOP_CALLS,
-            stop_seconds=env.integer("CALLS_STOP_SECONDS", 15),
+            stop_seconds=settings.CALLS_STOP_SECONDS,
+            death_signal=worker.END_AT_ONCE,
         ),
         Process(
             "jobs",

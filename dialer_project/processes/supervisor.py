@@ -31,6 +31,8 @@ class Process:
     stop_order: int = 0
     """Processes of a lower order end first; those of one order end together."""
     stop_seconds: float = 10.0
+    death_signal: signal.Signals = signal.SIGTERM
+    """What the kernel sends it when the supervisor is killed."""
     environ: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -126,6 +128,7 @@ class Supervisor:
             log=child.log,
             cwd=self._cwd,
             environ={**os.environ, "PYTHONUNBUFFERED": "1", **child.process.environ},
+            death_signal=child.process.death_signal,
         )
         child.log_size = min(child.log_size, child.log.stat().st_size)  # the log may have been put aside
         child.started_at = time.monotonic()
