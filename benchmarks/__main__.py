@@ -1,8 +1,8 @@
 """`python -m benchmarks [NAME...] [--options of the one NAME]`: runs the benchmarks one after the other, one JSON
 line each.
 
-Each runs in a process of its own, so that memory and CPU figures belong to it alone. The exit status is 1 when
-one of them failed; the others run all the same.
+Each runs in a process of its own, so that memory and CPU figures belong to it alone. The exit status is 1 when one
+of them failed or missed a goal (`missed`); the others run all the same.
 """
 
 import json
@@ -10,6 +10,7 @@ import pkgutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 LONGEST = 1800
 """Seconds for one benchmark."""
@@ -25,7 +26,7 @@ def names() -> list[str]:
     return sorted(name for name in found - MAKERS if not name.startswith("_"))
 
 
-def run(name: str, options: list[str]) -> dict[str, object]:
+def run(name: str, options: list[str]) -> dict[str, Any]:
     """The benchmark's figures, or what went wrong under `error`."""
     command = [sys.executable, "-m", f"benchmarks.{name}", *options]
     longest = None if options else LONGEST  # who gives options may want hours
@@ -34,9 +35,23 @@ def run(name: str, options: list[str]) -> dict[str, object]:
     except subprocess.TimeoutExpired:
         return {"benchmark": name, "error": f"did not end within {LONGEST} s"}
     lines = done.stdout.strip().splitlines()
-    if done.returncode or not lines:
+    figures = _figures(lines[-1]) if lines else None
+    if figures is None or (done.returncode and "goals" not in figures):
         return {"benchmark": name, "error": (done.stderr.strip() or "printed nothing")[-2000:]}
-    return {"benchmark": name, **json.loads(lines[-1])}
+    return {"benchmark": name, **figures}
+
+
+def _figures(line: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def missed(figures: dict[str, Any]) -> list[str]:
+    """Names of the goals that were not met (`benchmarks/_goals.py`)."""
+    return [name for name, one in figures.get("goals", {}).items() if not one["met"]]
 
 
 def main(words: list[str]) -> int:
@@ -55,7 +70,9 @@ def main(words: list[str]) -> int:
     failed = False
     for name in wanted or known:
         figures = run(name, options)
-        failed |= "error" in figures
+        if names_missed := missed(figures):
+            figures["missed"] = names_missed
+        failed |= "error" in figures or "missed" in figures
         print(json.dumps(figures), flush=True)
     return int(failed)
 

@@ -1,9 +1,11 @@
-"""The whole chain for a benchmark: servers, engine, calls and jobs worker, beat, the demo PBX, an IVR's campaign.
+"""The whole chain for a benchmark: servers, engine, calls and jobs worker, beat, a PBX, an IVR's campaign.
 
-An IVR's channels stand for agents, so that many calls at once need no crowd of agents.
+An IVR's channels stand for agents, so that many calls at once need no crowd of agents. `open_chain` has the demo PBX
+as its peer; `benchmarks._asterisk` a real Asterisk.
 """
 
 import os
+import socket
 import sys
 import tempfile
 import time
@@ -17,15 +19,19 @@ from typing import Any
 from benchmarks._process import cpu_seconds, family, pss_mb
 from benchmarks._servers import servers
 
+PARTS = ("engine", "calls", "jobs", "beat")
+
 
 @dataclass
 class Chain:
     """What a benchmark drives: a campaign that is not started, and the processes that will carry it."""
 
     campaign: Any
-    ready: Any
     processes: Any
-    names: tuple[str, ...] = ("engine", "calls", "jobs", "beat")
+    names: tuple[str, ...] = PARTS
+    web_port: int = 0
+    log: Path = Path()
+    """The demo PBX's."""
 
     def start(self) -> None:
         from campaigns import lifecycle
@@ -36,22 +42,28 @@ class Chain:
 
     def cpu(self) -> dict[str, float]:
         """Seconds of processor that each of our processes has used, its children included."""
-        return {name: sum(map(cpu_seconds, family(self.processes.pid(name)))) for name in self.names}
+        return {name: sum(map(cpu_seconds, pids)) for name, pids in self._pids().items()}
 
     def memory(self) -> dict[str, float]:
         """Megabytes of each of our processes and its children: its proportional share of what several map."""
-        return {name: sum(map(pss_mb, family(self.processes.pid(name)))) for name in self.names}
+        return {name: sum(map(pss_mb, pids)) for name, pids in self._pids().items()}
+
+    def _pids(self) -> dict[str, list[int]]:
+        return {name: family(self.processes.pid(name)) for name in self.names}
 
 
 @contextmanager
 def open_chain(
-    calls: int, customers: dict[str, Any], *, ring_timeout: int = 30, talk_s: Any = (5, 10), amd: bool = False
+    calls: int,
+    customers: dict[str, Any],
+    *names: str,
+    ring_timeout: int = 30,
+    talk_s: Any = (5, 10),
+    amd: bool = False,
 ) -> Iterator[Chain]:
-    """`calls`: ports, and channels of the IVR."""
-    os.environ["PORTS_PER_WORKER"] = str(calls)
+    """`calls`: ports, and channels of the IVR; `names`: as for `carried`."""
     with servers(broker=True):
         from telephony.demo_pbx.process import DemoPbxProcess
-        from tests.chain.processes import running
 
         folder = Path(tempfile.mkdtemp(prefix="dialer-bench-"))
         settings = {
@@ -62,33 +74,59 @@ def open_chain(
         }
         with DemoPbxProcess(folder / "pbx") as pbx:
             ready = pbx.start(settings)
-            campaign = _campaign(ready, calls, ring_timeout, amd)
-            with running(folder, os.environ, *Chain.names) as processes:
-                try:
-                    _wait_for_ports(calls)
-                    yield Chain(campaign, ready, processes)
-                except BaseException:
-                    print(processes.report(), file=sys.stderr)
-                    raise
+            make_ports(calls, ready.sip_port)
+            campaign = make_ivr_campaign(
+                {"settings": {"host": ready.host, "port": ready.events_port}},
+                name="ivr",
+                ring_timeout=ring_timeout,
+                amd_enabled=amd,
+            )
+            with carried(campaign, folder, calls, *names) as chain:
+                chain.log = ready.log
+                yield chain
 
 
-def _campaign(ready: Any, calls: int, ring_timeout: int, amd: bool) -> Any:
+@contextmanager
+def carried(campaign: Any, folder: Path, calls: int, *names: str) -> Iterator[Chain]:
+    """Our processes, with their logs in `folder`, once all `calls` ports are registered; `names`: others than PARTS."""
+    from tests.chain.processes import running
+
+    names = names or PARTS
+    web_port = _free_port()
+    environment = {**os.environ, "PORTS_PER_WORKER": str(calls), "WEB_PORT": str(web_port)}
+    with running(folder, environment, *names) as processes:
+        try:
+            _wait_for_ports(calls)
+            yield Chain(campaign, processes, names, web_port)
+        except BaseException:
+            print(processes.report(), file=sys.stderr)
+            raise
+
+
+def make_ports(count: int, registrar_port: int) -> None:
+    from tests.factories import make_port
+
+    for number in range(6001, 6001 + count):
+        make_port(extension=str(number), password=f"pw{number}", registrar_port=registrar_port)
+
+
+def make_ivr_campaign(center: dict[str, Any], *, name: str, pilot: str = "8000", **fields: Any) -> Any:
+    """A campaign that is not started, for the IVR `name` of a contact centre with the fields `center`."""
     from campaigns.models import Campaign
     from telephony.models import Queue
-    from tests.factories import make_campaign, make_contact_center, make_port
+    from tests.factories import make_campaign, make_contact_center
 
-    for number in range(calls):
-        make_port(extension=str(6001 + number), password=f"pw{6001 + number}", registrar_port=ready.sip_port)
-    center = make_contact_center(settings={"host": ready.host, "port": ready.events_port})
-    queue = Queue.objects.create(contact_center=center, name="ivr", kind=Queue.Kind.IVR, pilot_number="8000")
-    return make_campaign(
-        queue=queue,
-        type=Campaign.Type.IVR,
-        started=False,
-        max_attempts=1,
-        ring_timeout=ring_timeout,
-        amd_enabled=amd,
+    queue = Queue.objects.create(
+        contact_center=make_contact_center(**center), name=name, kind=Queue.Kind.IVR, pilot_number=pilot
     )
+    return make_campaign(queue=queue, type=Campaign.Type.IVR, started=False, **({"max_attempts": 1} | fields))
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def _wait_for_ports(count: int) -> None:
@@ -102,7 +140,7 @@ def _wait_for_ports(count: int) -> None:
         time.sleep(0.2)
 
 
-def add_leads(campaign: Any, first: int, count: int, last_digits: str) -> None:
+def add_leads(campaign: Any, first: int, count: int, last_digits: str, prefix: str = "5541") -> None:
     """`last_digits` in turn: the kinds of customers (`telephony/demo_pbx/customers.py`)."""
     from campaigns.announce import announce
     from leads.models import Lead
@@ -112,7 +150,7 @@ def add_leads(campaign: Any, first: int, count: int, last_digits: str) -> None:
             Lead(
                 campaign=campaign,
                 name=f"Lead {number}",
-                phone_number=f"5541{number:07}{last_digits[number % len(last_digits)]}",
+                phone_number=f"{prefix}{number:07}{last_digits[number % len(last_digits)]}",
             )
             for number in range(first, first + count)
         ],
@@ -133,3 +171,14 @@ def leaks() -> dict[str, int]:
     from dialing.leases import database_time
 
     return {name: count for name, count in leak_counters(database_time()).items() if count}
+
+
+def until_rest(within: float = 30.0) -> None:
+    """Waits for the end of all attempts."""
+    from leads.models import CallAttempt
+
+    deadline = time.monotonic() + within
+    while open_now := CallAttempt.objects.filter(ended_at=None).count():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{open_now} attempts were still open {within:.0f} s after the stop")
+        time.sleep(0.2)

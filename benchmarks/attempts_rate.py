@@ -3,24 +3,27 @@
     python -m benchmarks.attempts_rate [--seconds 60] [--calls 60]
 
 Prints one JSON line: attempts begun and recorded a second, second by second at least and at most, results, processor
-and memory of our processes, and what the PBX's own log disagrees with. Each customer is busy after 20 to 100 ms;
+and memory of our processes, and what the PBX's own log disagrees with; exit status 1 when a goal was missed. Each customer is busy after 20 to 100 ms;
 one in ten rings out after 2 s. Nothing paces the calls but the number of ports.
 """
 
 import argparse
 import json
+import sys
 import time
 from collections import Counter
 from typing import Any
 
-from benchmarks._chain import Chain, add_leads, leaks, open_chain, results
+from benchmarks._chain import Chain, add_leads, leaks, open_chain, results, until_rest
+from benchmarks._goals import goal, tell
 from benchmarks._process import load
 
 CUSTOMERS = {"refuse_after_s": [0.02, 0.1], "ring_s": 0.1}
 KINDS = "2222222224"
+LEAST_A_SECOND = 50
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -29,7 +32,11 @@ def main() -> None:
     options = parser.parse_args()
     with open_chain(options.calls, CUSTOMERS, ring_timeout=2) as chain:
         figures = measure(chain, options.seconds)
-    print(json.dumps(figures))
+    goals = {
+        "attempts_per_s": goal(figures["attempts_per_s"], ">=", LEAST_A_SECOND),
+        "disagreements_with_the_log": goal(len(figures["wrong"]), "==", 0),
+    }
+    return tell(goals, **figures)
 
 
 def measure(chain: Chain, seconds: int) -> dict[str, Any]:
@@ -43,7 +50,7 @@ def measure(chain: Chain, seconds: int) -> dict[str, Any]:
     took, after = time.monotonic() - began, chain.cpu()
     memory = chain.memory()
     lifecycle.stop(chain.campaign.pk)
-    _until_rest()
+    until_rest()
     made = CallAttempt.objects.exclude(started_at=None)
     moments = [at.timestamp() for at in made.values_list("started_at", flat=True) if at]
     first = min(moments)
@@ -61,21 +68,11 @@ def measure(chain: Chain, seconds: int) -> dict[str, Any]:
     }
 
 
-def _until_rest() -> None:
-    from leads.models import CallAttempt
-
-    deadline = time.monotonic() + 30
-    while CallAttempt.objects.filter(ended_at=None).exists():
-        if time.monotonic() > deadline:
-            raise TimeoutError("attempts were still open 30 s after the stop")
-        time.sleep(0.2)
-
-
 def disagreements(chain: Chain) -> list[str]:
     """Each dialed attempt is one call of the PBX's log, and has a result; nothing is left."""
     from leads.models import CallAttempt
 
-    lines = map(json.loads, chain.ready.log.read_text().splitlines())
+    lines = map(json.loads, chain.log.read_text().splitlines())
     log = Counter(line["call_id"] for line in lines if line["event"] == "call")
     rows = Counter(CallAttempt.objects.exclude(started_at=None).values_list("call_id", flat=True))
     wrong = [f"{name}: {count} leaks" for name, count in leaks().items()]
@@ -87,4 +84,4 @@ def disagreements(chain: Chain) -> list[str]:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -9,7 +9,6 @@ repairs made, and memory in the first and last fifth of the run after warming up
 """
 
 import argparse
-import json
 import statistics
 import sys
 import time
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks._chain import Chain, add_leads, leaks, open_chain, results
+from benchmarks._goals import goal, tell
 from benchmarks._plot import lines_png
 from benchmarks._process import load
 
@@ -38,8 +38,11 @@ def main() -> int:
         figures, samples = measure(chain, options.minutes * 60, options.calls)
     options.plot.parent.mkdir(parents=True, exist_ok=True)
     options.plot.write_bytes(lines_png(samples))
-    print(json.dumps({**figures, "plot": str(options.plot)}))
-    return int(bool(figures["leaks_at_rest"]) or figures["growth"] > MOST_GROWTH)
+    goals = {
+        "leaks_at_rest": goal(len(figures["leaks_at_rest"]), "==", 0),
+        "growth": goal(figures["growth"], "<=", MOST_GROWTH),
+    }
+    return tell(goals, **figures, plot=str(options.plot))
 
 
 def measure(chain: Chain, seconds: float, calls: int) -> tuple[dict[str, Any], dict[str, list[float]]]:
