@@ -1,16 +1,17 @@
 """How long an agent waits for their next call: from the contact centre's "free" to the INVITE on the wire.
 
-    python -m benchmarks.agent_free_to_invite [--agents 12] [--calls 300]
+    python -m benchmarks agent_free_to_invite [--agents 12] [--calls 300] [--crowd 200]
 
-Prints one JSON line: p50, p95, p99 and longest in milliseconds, and n. Both moments are taken by the demo PBX, on
-one clock: it tells when an agent became free, and logs when each INVITE arrived. Between them lie its event over
-TCP, the engine, PostgreSQL, Valkey, the calls worker and SIP over UDP. Every customer answers and is transferred,
-so each agent that gets free asks for exactly one call, and the n-th of one is the n-th of the other.
+So many calls of another campaign are in flight meanwhile (`--crowd`): most ring, one in four is a machine under
+analysis. Prints one JSON line: p50, p95, p99 and longest in milliseconds and n, and the same from the answer to the
+REFER, which follows at once without detection. All moments are taken by the demo PBX, on one clock: it tells when an
+agent became free, and logs when each INVITE and REFER arrived. Between them lie its event over TCP, the engine,
+PostgreSQL, Valkey, the calls worker and SIP over UDP. Every customer of the measured campaign answers and is
+transferred, so each agent that gets free asks for exactly one call, and the n-th of one is the n-th of the other.
 """
 
 import argparse
 import json
-import os
 import socket
 import statistics
 import sys
@@ -20,50 +21,84 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks._chain import Chain, add_leads, carried, make_ivr_campaign, make_ports
+from benchmarks._goals import goal, tell
+from benchmarks._process import load
 from benchmarks._servers import servers
 
 AGENT_TIMES = {"answer_s": [0.05, 0.2], "talk_s": [0.4, 1.5], "wrap_up_s": [0.2, 0.8]}
-LONGEST_RUN = 120.0
+CROWD_RINGS_S = 20.0
+CROWD_KINDS = "4441"
+"""Last digits: nobody answers, and a machine."""
+MEASURED, CROWD = "55411", "55417"
+"""How the numbers of each campaign begin."""
+LONGEST_RUN = 180.0
 """Seconds."""
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--agents", type=int, default=12)
     parser.add_argument("--calls", type=int, default=300)
+    parser.add_argument("--crowd", type=int, default=200)
     options = parser.parse_args()
 
     with servers(broker=True):
-        print(json.dumps(measure(options.agents, options.calls)))
+        figures = measure(options.agents, options.calls, options.crowd)
+    goals = {
+        "p95": goal(figures["p95"], "<=", 50),
+        "p99": goal(figures["p99"], "<=", 150),
+        "answer_to_refer_p99": goal(figures["answer_to_refer"]["p99"], "<=", 20),
+    }
+    return tell(goals, **figures)
 
 
-def measure(agents: int, calls: int) -> dict[str, object]:
+def measure(agents: int, calls: int, crowd: int) -> dict[str, Any]:
     from telephony.demo_pbx.process import DemoPbxProcess
-    from tests.chain.processes import running
 
     folder = Path(tempfile.mkdtemp(prefix="dialer-bench-"))
     with DemoPbxProcess(folder / "pbx") as pbx:
-        ready = pbx.start(pbx_settings(agents))
-        campaign = prepare(ready, agents, calls)
-        with running(folder, os.environ, "engine", "calls", "jobs", "beat") as processes:
+        ready = pbx.start(pbx_settings(agents, crowd))
+        make_ports(2 * agents + crowd, ready.sip_port)
+        center = {"settings": {"host": ready.host, "port": ready.events_port}}
+        others = make_ivr_campaign(
+            center, name="crowd", ring_timeout=round(2 * CROWD_RINGS_S), amd_enabled=True
+        )
+        campaign = make_campaign_of_agents(others.queue.contact_center, agents + calls)
+        with carried(campaign, folder, 2 * agents + crowd) as chain:
+            if crowd:
+                gather(Chain(others, chain.processes), crowd)
             events = FreeEvents(ready.host, ready.events_port)
-            try:
-                run(campaign, agents)
-            except TimeoutError:
-                print(processes.report(), file=sys.stderr)
-                raise
+            began, before = time.monotonic(), chain.cpu()
+            chain.start()
+            in_flight = wait_for_last_call(campaign)
+            took, after = time.monotonic() - began, chain.cpu()
         lines = [json.loads(line) for line in ready.log.read_text().splitlines()]
-        calls_made = sorted((c for c in lines if c["event"] == "call"), key=lambda c: int(c["invite_at"]))
-    later = calls_made[agents:]  # the first calls are for the agents who were free at the start
-    return {**figures(events.times, [call["invite_at"] for call in later]), "parts_p50_p95": parts(later)}
-
-
-def pbx_settings(agents: int) -> dict[str, Any]:
+    made = [call for call in lines if call["event"] == "call" and call["number"].startswith(MEASURED)]
+    later = sorted(made, key=lambda call: int(call["invite_at"]))[
+        agents:
+    ]  # the first agents were free at the start
+    waits = [
+        invite - at
+        for at, invite in zip(sorted(events.times), (call["invite_at"] for call in later), strict=False)
+    ]
     return {
-        "users": {str(6001 + n): f"pw{6001 + n}" for n in range(2 * agents)},
-        "customers": {"ring_s": [0.2, 1.0], "by_last_digit": {str(digit): "human" for digit in range(10)}},
+        **figures(waits),
+        "answer_to_refer": figures([call["transfer_at"] - call["answered_at"] for call in made]),
+        "unit": "ms",
+        "others_in_flight": statistics.median(in_flight),
+        "parts_p50_p95": parts(later),
+        "cores": {name: round((after[name] - before[name]) / took, 2) for name in after},
+        "load": load(),
+    }
+
+
+def pbx_settings(agents: int, crowd: int) -> dict[str, Any]:
+    return {
+        "users": {str(6001 + n): f"pw{6001 + n}" for n in range(2 * agents + crowd)},
+        "customers": {"ring_s": [0.2, 1.0], "ring_timeout_s": CROWD_RINGS_S},
         "queues": {
             "sales": {
                 "pilot": "7000",
@@ -71,46 +106,54 @@ def pbx_settings(agents: int) -> dict[str, Any]:
                 **AGENT_TIMES,
             }
         },
+        "ivrs": {"crowd": {"pilot": "8000", "channels": crowd}} if crowd else {},
     }
 
 
-def prepare(ready: Any, agents: int, calls: int) -> Any:
+def make_campaign_of_agents(center: Any, leads: int) -> Any:
     """A campaign without detection, whose leads are due."""
     from telephony.models import Queue
-    from tests.factories import make_campaign, make_contact_center, make_leads, make_port
+    from tests.factories import make_campaign
 
-    for user, password in pbx_settings(agents)["users"].items():
-        make_port(extension=user, password=password, registrar_port=ready.sip_port)
-    center = make_contact_center(settings={"host": ready.host, "port": ready.events_port})
     queue = Queue.objects.create(contact_center=center, name="sales", pilot_number="7000")
     campaign = make_campaign(queue=queue, started=False, max_attempts=1)
-    make_leads(campaign, calls + agents)
+    add_leads(campaign, 0, leads, "0", prefix=MEASURED)
     return campaign
 
 
-def run(campaign: Any, agents: int) -> None:
-    """Starts the campaign when all ports are there, and waits for its last call."""
-    from django.utils import timezone
-
-    from campaigns import lifecycle
-    from campaigns.models import Campaign
-    from dialing.ports import registered
-    from leads.models import Lead, LeadStatus
-
+def gather(others: Chain, crowd: int) -> None:
+    """Their calls are in flight, and go on for as long as the measurement may."""
+    add_leads(others.campaign, 0, round(crowd * LONGEST_RUN / 5), CROWD_KINDS, prefix=CROWD)
+    others.start()
     deadline = time.monotonic() + LONGEST_RUN
-    while registered(timezone.now()).count() < 2 * agents:
-        _sleep(deadline)
-    Campaign.objects.update(state=Campaign.State.STARTED)
-    lifecycle.after_start(campaign.pk)
-    while Lead.objects.exclude(pool=Lead.Pool.DONE).exists():
-        _sleep(deadline)
-    failed = Lead.objects.exclude(status=LeadStatus.SUCCESS).count()
+    while in_flight(others.campaign) < 0.98 * crowd:
+        _sleep(deadline, "the crowd did not gather")
+    time.sleep(CROWD_RINGS_S / 2)  # so that not all of them end at one moment
+
+
+def in_flight(campaign: Any) -> int:
+    from leads.models import CallAttempt
+
+    return CallAttempt.objects.filter(campaign=campaign, ended_at=None).count()
+
+
+def wait_for_last_call(campaign: Any) -> list[int]:
+    """Returns how many calls of others there were in flight, second by second."""
+    from leads.models import CallAttempt, Lead, LeadStatus
+
+    deadline, others = time.monotonic() + LONGEST_RUN, []
+    mine = Lead.objects.filter(campaign=campaign)
+    while mine.exclude(pool=Lead.Pool.DONE).exists():
+        _sleep(deadline, "the campaign did not end")
+        others.append(CallAttempt.objects.filter(ended_at=None).exclude(campaign=campaign).count())
+    failed = mine.exclude(status=LeadStatus.SUCCESS).count()
     assert not failed, f"{failed} calls came to nothing: the n-th INVITE is not the n-th agent's"
+    return others
 
 
-def _sleep(deadline: float) -> None:
+def _sleep(deadline: float, otherwise: str) -> None:
     if time.monotonic() > deadline:
-        raise TimeoutError("the campaign did not end")
+        raise TimeoutError(otherwise)
     time.sleep(0.5)
 
 
@@ -149,19 +192,17 @@ def _cuts(values: list[float]) -> list[float]:
     return [round(cuts[49], 1), round(cuts[94], 1)]
 
 
-def figures(free: list[int], invites: list[int]) -> dict[str, object]:
-    """Waits in ms; the last agents that get free find no lead any more."""
-    waits = sorted(invite - at for at, invite in zip(sorted(free), invites, strict=False))
+def figures(waits: list[int]) -> dict[str, Any]:
+    """In ms; the last agents that get free find no lead any more."""
     cuts = statistics.quantiles(waits, n=100, method="inclusive")
     return {
         "p50": cuts[49],
-        "p95": cuts[94],
-        "p99": cuts[98],
-        "longest": waits[-1],
+        "p95": round(cuts[94], 1),
+        "p99": round(cuts[98], 1),
+        "longest": max(waits),
         "n": len(waits),
-        "unit": "ms",
     }
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
