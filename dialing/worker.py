@@ -3,6 +3,7 @@
 A Celery worker that does not consume `calls` never imports the SIP user agent.
 """
 
+import resource
 import signal
 import threading
 from types import FrameType
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 QUEUE = "calls"
 END_AT_ONCE = signal.SIGQUIT
 """What a calls worker hears when its supervisor was killed: database and broker are going too."""
+
+OPEN_FILES = 8192
+"""What a calls worker may hold open: an answered call has three sockets, and a system's usual 1,024 are soon used up."""
 
 _worker: "CallsWorker | None" = None
 
@@ -38,8 +42,17 @@ def _on_worker_init(sender: Any = None, **_kwargs: Any) -> None:
     if QUEUE in sender.app.amqp.queues.consume_from:
         from dialing.calls_worker import CallsWorker
 
+        allow_open_files()
         _worker = CallsWorker(capacity=sender.concurrency)
         _worker.start()
+
+
+def allow_open_files() -> None:
+    """Raises this process's own limit of open files, as far as the system lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 @worker_ready.connect

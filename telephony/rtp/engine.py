@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import select
-import socket
 from collections.abc import Callable
 
-from .session import MAX_DATAGRAMS_A_TICK, RtpSession, datagram_socket
+from .session import MAX_DATAGRAM, MAX_DATAGRAMS_A_TICK, RtpSession
+from .sockets import even_port_socket
 
 logger = logging.getLogger(__name__)
 
@@ -23,6 +23,7 @@ class RtpEngine:
     def __init__(self, host: str = "127.0.0.1") -> None:
         self.host = host
         self.after_tick: Callable[[], None] | None = None
+        self.room = bytearray(MAX_DATAGRAM)
         self._sessions: dict[int, RtpSession] = {}
         self._readers: dict[int, Callable[[float], None]] = {}  # RTP and RTCP sockets
         self._epoll = select.epoll()
@@ -40,7 +41,7 @@ class RtpEngine:
 
     def open(self, host: str | None = None) -> RtpSession:
         """A new session on an even port (RFC 3550 section 11); OSError when the system has none left."""
-        session = RtpSession(self, _even_port_socket(host or self.host))
+        session = RtpSession(self, even_port_socket(host or self.host))
         self._sessions[session.fileno()] = session
         self.watch(session.fileno(), session.read)
         if self._timer is None:
@@ -111,17 +112,3 @@ class RtpEngine:
                 read = self._readers.get(number)
                 if read is not None:
                     read(now)
-
-
-def _even_port_socket(host: str) -> socket.socket:
-    spare: list[socket.socket] = []
-    try:
-        for _ in range(32):
-            sock = datagram_socket(host, 0)
-            spare.append(sock)
-            if sock.getsockname()[1] % 2 == 0:
-                return spare.pop()
-        return spare.pop()
-    finally:
-        for sock in spare:
-            sock.close()

@@ -3,21 +3,26 @@
 MAX_MISORDER = 100
 MAX_DROPOUT = 3000
 LONGEST_STEP = 8000  # samples: transit that changes by a second is a new clock of the sender, no jitter
-_WINDOW = (1 << 128) - 1
+_WINDOW_BITS = 128
+_WINDOW = (1 << _WINDOW_BITS) - 1
 
 
 class Reception:
-    """The packets of one SSRC, from the first one on. `jitter` is in samples."""
+    """The packets of one SSRC, from the first one on. `jitter` is in samples.
+
+    `in_order` may be counted up for a packet that plainly follows the last one; `settle` comes before `accept` then.
+    """
 
     __slots__ = (
-        "_base", "_highest", "_lost_before", "_received_before", "_reported", "_restart_at", "_seen", "_transit",
-        "jitter", "received", "ssrc",
+        "_accepted", "_base", "_highest", "_lost_before", "_received_before", "_reported", "_restart_at", "_seen",
+        "_transit", "in_order", "jitter", "ssrc",
     )  # fmt: skip
 
     def __init__(self, ssrc: int, sequence: int) -> None:
         self.ssrc = ssrc
-        self.received = 0
+        self.in_order = 0
         self.jitter = 0.0
+        self._accepted = 0
         self._lost_before = 0  # by runs of sequence numbers that are over
         self._reported = (0, 0)  # expected and received at the last report
         self._transit: float | None = None
@@ -33,11 +38,6 @@ class Reception:
     def accept(self, sequence: int) -> bool:
         """False for a duplicate, and for a jump that nothing follows: two in a row begin the count anew (A.1)."""
         step = ((sequence - self._highest + 0x8000) & 0xFFFF) - 0x8000
-        if step == 1:  # nearly always
-            self._seen = (self._seen << 1 | 1) & _WINDOW
-            self._highest += 1
-            self.received += 1
-            return True
         if step > MAX_DROPOUT or step < -MAX_MISORDER:
             if sequence != self._restart_at:
                 self._restart_at = (sequence + 1) & 0xFFFF
@@ -53,8 +53,27 @@ class Reception:
             if self._seen & bit:
                 return False
             self._seen |= bit
-        self.received += 1
+        self._accepted += 1
         return True
+
+    @property
+    def received(self) -> int:
+        return self._accepted + self.in_order
+
+    @property
+    def next_sequence(self) -> int:
+        """Of the packet that follows the highest."""
+        return (self._highest + self.in_order + 1) & 0xFFFF
+
+    def settle(self) -> int:
+        """Enters those that came in order; their number."""
+        run, self.in_order = self.in_order, 0
+        if run:
+            window = min(run, _WINDOW_BITS)
+            self._seen = (self._seen << window | (1 << window) - 1) & _WINDOW
+            self._highest += run
+            self._accepted += run
+        return run
 
     def time(self, arrival: float, timestamp: int) -> None:
         """An audio packet came at this time in seconds, of any clock that runs evenly."""
@@ -68,12 +87,12 @@ class Reception:
     @property
     def highest(self) -> int:
         """Highest sequence number with its count of wraps, as a report has it."""
-        return self._highest & 0xFFFFFFFF
+        return (self._highest + self.in_order) & 0xFFFFFFFF
 
     @property
     def lost(self) -> int:
         """Packets that never came; one that is late counts until it is there."""
-        in_this_run = self._highest - self._base + 1 - (self.received - self._received_before)
+        in_this_run = self._highest - self._base + 1 - (self._accepted - self._received_before)
         return self._lost_before + max(0, in_this_run)
 
     def fraction_lost(self) -> int:

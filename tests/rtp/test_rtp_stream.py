@@ -1,5 +1,7 @@
 """Order, loss, duplicates, sources and silence of one call's audio: loss patterns as lists."""
 
+import random
+
 import pytest
 
 from audio import g711
@@ -205,3 +207,39 @@ def test_a_gap_reaches_the_consumer_as_missing_frames() -> None:
         False,
         False,
     ]
+
+
+def hear(arrivals: list[tuple[int, int, int]], *, quickly: bool) -> tuple[object, ...]:
+    """Packets of these (sequence, payload type, SSRC) as the session takes them; every count at the end, and the sound."""
+    heard, room, frames = stream(), bytearray(2048), []
+    for number, (sequence, payload_type, ssrc) in enumerate(arrivals):
+        data, now = packet(sequence, payload_type=payload_type, ssrc=ssrc), number * 0.02
+        room[: len(data)] = data
+        if not quickly or not heard.receive_next(room, len(data), now, now):
+            heard.receive(data, PEER, now, now)
+        frames.append(heard.next_frame())
+    reception = heard.reception
+    assert reception is not None
+    counts = (
+        reception.received,
+        reception.lost,
+        reception.highest,
+        reception.jitter,
+        reception.fraction_lost(),
+    )
+    return heard.audio_frames, heard.received, heard.lost, heard.events, heard.latch.heard_at, counts, frames
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_quick_way_counts_as_the_long_one_does(seed: int) -> None:
+    """Over lost, doubled and swapped packets, key presses, other codecs, new sources and the sequence's wrap."""
+    chance = random.Random(seed)
+    arrivals, sequence, ssrc = [], 65000, 1
+    for _ in range(1500):
+        sequence += chance.choice([1] * 60 + [2, 5, 0, 200, 4000])
+        ssrc += chance.random() < 0.004
+        payload_type = chance.choice([0] * 50 + [8, 101, 13])
+        arrivals.append((sequence, payload_type, ssrc))
+        if chance.random() < 0.03:
+            arrivals.append(arrivals[-1] if chance.random() < 0.5 else arrivals.pop(-2))
+    assert hear(arrivals, quickly=True) == hear(arrivals, quickly=False)
