@@ -194,7 +194,7 @@ class RtpSession:
     def advance(self, now: float) -> None:
         """20 ms pass: send what is due, hand out what is due."""
         stream = self.stream
-        packet = stream.next_packet()
+        packet: bytes | bytearray | None = stream.next_packet()
         if packet is not None:
             if self._srtp is not None:
                 packet = self._srtp.seal(bytes(packet))

@@ -72,8 +72,8 @@ def test_two_ends_learn_loss_jitter_and_round_trip_of_each_other() -> None:
         assert there is not None
         assert back is not None
         if tick not in (10, 11, 50):
-            ends[1].receive(there, A, tick * 0.02, arrival=wall + tick * 0.02)
-        ends[0].receive(back, B, tick * 0.02, arrival=wall + tick * 0.02 + (0.004 if tick % 2 else 0))
+            ends[1].receive(bytes(there), A, tick * 0.02, arrival=wall + tick * 0.02)
+        ends[0].receive(bytes(back), B, tick * 0.02, arrival=wall + tick * 0.02 + (0.004 if tick % 2 else 0))
     wall += 2
     reports[1].receive(reports[0].report(2.0, wall), wall + 0.030)  # 30 ms there
     reports[0].receive(

@@ -176,7 +176,7 @@ def test_silence_is_sent_from_the_answer_on_and_not_on_hold() -> None:
     sender.negotiate(PEER, 8, None)
     assert sender.next_packet() is None
     sender.answer()
-    sent = [RtpPacket.parse(sender.next_packet() or b"") for _ in range(3)]
+    sent = [RtpPacket.parse(bytes(sender.next_packet() or b"")) for _ in range(3)]
     assert [p.payload for p in sent] == [g711.ALAW_SILENCE_FRAME] * 3
     assert [p.marker for p in sent] == [True, False, False]
     assert (sent[2].sequence - sent[0].sequence) % 65536 == 2
@@ -184,7 +184,7 @@ def test_silence_is_sent_from_the_answer_on_and_not_on_hold() -> None:
     sender.on_hold = True
     assert sender.next_packet() is None
     sender.on_hold = False
-    resumed = RtpPacket.parse(sender.next_packet() or b"")
+    resumed = RtpPacket.parse(bytes(sender.next_packet() or b""))
     assert resumed.marker
     assert (resumed.timestamp - sent[2].timestamp) % 2**32 == 320
 
