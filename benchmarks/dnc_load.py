@@ -5,11 +5,11 @@
 Prints one JSON line: seconds of the load into an empty list, of a load with --replace, and in microseconds the
 p50 and p99 of a look-up at rest; `longest_wait_ms` is the longest look-up while the list was being replaced.
 `requests_per_s` is of `POST /donotcall` at the product's web server, asked by four connections of this process for
-`--seconds`, with the longest and the p99 of an answer.
+`--seconds`, with the longest and the p99 of an answer. `first_page_ms` and `beginning_ms` are the list's first page
+and its search for the first digits, as the API asks for them. `cpu_s` is of the load: this process and PostgreSQL.
 """
 
 import argparse
-import json
 import os
 import random
 import socket
@@ -21,12 +21,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks._goals import goal, tell
+from benchmarks._process import cpu_seconds
 from benchmarks._servers import servers
 
 _HEAD = b"POST /donotcall HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -35,10 +37,18 @@ def main() -> None:
     options = parser.parse_args()
 
     with servers(durable=True) as folder:
-        print(json.dumps(measure(options.numbers, folder, options.seconds)))
+        figures = measure(options.numbers, folder, options.seconds)
+    goals = {
+        "load_s": goal(figures["load_s"], "<=", 30),
+        "check_p99_us": goal(figures["check_p99_us"], "<=", 1000),
+        "requests_per_s": goal(figures["requests_per_s"], ">=", 1000),
+        "first_page_ms": goal(figures["first_page_ms"], "<=", 150),
+        "beginning_ms": goal(figures["beginning_ms"], "<=", 150),
+    }
+    return tell(goals, **figures)
 
 
-def measure(count: int, folder: Path, seconds: float) -> dict[str, object]:
+def measure(count: int, folder: Path, seconds: float) -> dict[str, Any]:
     from django.core.management import call_command
 
     from dnc.models import DncNumber
@@ -49,9 +59,9 @@ def measure(count: int, folder: Path, seconds: float) -> dict[str, object]:
         for _ in range(count):
             out.write(f"55{rng.randrange(10**10):010}\n")
     with open(os.devnull, "w") as quiet:
-        began = time.monotonic()
+        began, cpu = time.monotonic(), cpu_of_load()
         call_command("load_dnc", str(file), stdout=quiet)
-        empty = time.monotonic() - began
+        empty, cpu = time.monotonic() - began, cpu_of_load() - cpu
         times = [look_up(rng) for _ in range(5000)]
         waits, stop = [0.0], threading.Event()
         reader = threading.Thread(target=keep_asking, args=(waits, stop))
@@ -66,10 +76,13 @@ def measure(count: int, folder: Path, seconds: float) -> dict[str, object]:
         "numbers": count,
         "listed": DncNumber.objects.count(),
         "load_s": round(empty, 2),
+        "cpu_s": round(cpu, 2),
         "replace_s": round(replaced, 2),
         "check_p50_us": round(cuts[49] * 1e6),
         "check_p99_us": round(cuts[98] * 1e6),
         "longest_wait_ms": round(max(waits) * 1000, 1),
+        "first_page_ms": page_ms(""),
+        "beginning_ms": page_ms("5511"),
         **requests(seconds),
         "load_1m": round(os.getloadavg()[0], 1),
     }
@@ -85,7 +98,29 @@ def look_up(rng: Any) -> float:
         return time.perf_counter() - began
 
 
-def requests(seconds: float) -> dict[str, object]:
+def cpu_of_load() -> float:
+    """Seconds of processor of this process and of its connection's."""
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return time.process_time() + cpu_seconds(cursor.fetchone()[0])
+
+
+def page_ms(digits: str) -> float:
+    """Median of five times reading 25 numbers that begin so."""
+    from dnc.models import DncNumber
+    from dnc.selectors import numbers_beginning_with
+
+    times = []
+    for _ in range(5):
+        began = time.perf_counter()
+        assert len(numbers_beginning_with(DncNumber.objects.order_by("number"), digits)[:25]) == 25
+        times.append((time.perf_counter() - began) * 1000)
+    return round(statistics.median(times), 1)
+
+
+def requests(seconds: float) -> dict[str, Any]:
     """The web server as `manage.py up` starts it, and its answers."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -148,4 +183,4 @@ def keep_asking(waits: list[float], stop: threading.Event) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

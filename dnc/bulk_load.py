@@ -1,14 +1,15 @@
 """Loading the embedded do-not-call list from files of millions of numbers.
 
-The numbers go by COPY into a stage table. A file that is large beside the list is then merged with it into a new
-table, which takes the place of the old one at the end: whoever asks meanwhile is answered from the old list, and
-waits a moment for the swap at most. Smaller files are inserted into the list as it stands.
+The file is read and sorted first, beside the database. What it changes by much is then written anew: into a table
+that takes the place of the old one at the end. Whoever asks meanwhile is answered from the old list, and waits a
+moment for the swap at most. Smaller changes go into the list as it stands.
 """
 
 import re
-from itertools import islice
+from collections.abc import Iterator
 from typing import IO, Any
 
+import numpy as np
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.utils import timezone
@@ -18,29 +19,39 @@ from accounts.models import User
 from accounts.scope import Action
 from dnc.models import DncNumber
 from dnc.number_key import number_key
+from dnc.sorted_numbers import Numbers, SortedNumbers
 
 SWAP_FROM = 100_000
-"""Numbers in a file from which the list may be written anew."""
+"""Changed numbers from which the list may be written anew; a file with less is not compared with the list."""
+_SWAP_SHARE = 5
+"""... when they are one of so many on the list at least."""
 _TABLE = "dnc_dncnumber"
-_PLAIN = re.compile(r"(?:[0-9]{3,15}\n)*")
-_BLOCK = 5000
-_COLUMNS = "number, reason, source, added_by_id, added_at"
-_MERGE = """
-INSERT INTO dnc_new ({columns})
-SELECT number, coalesce(o.reason, ''), coalesce(o.source, %(source)s),
-       CASE WHEN o.number IS NULL THEN %(by)s::bigint ELSE o.added_by_id END, coalesce(o.added_at, %(at)s)
-FROM (SELECT DISTINCT number FROM dnc_stage) s {join} JOIN dnc_dncnumber o USING (number)
-ORDER BY number
+_PLAIN = re.compile(r"(?:\+?[0-9]{3,15}(?:[,;\t][^\n]*)?\n)*+")
+"""Lines of digits, perhaps with a plus before and further columns behind: as most files are."""
+_BARE = re.compile(r"[0-9\n]*")
+_FIRST_COLUMN = re.compile(r"^\+?([0-9]+)", re.MULTILINE)
+_BLOCK = 1 << 18
+"""Characters that are read at once."""
+_KEYS = 500_000
+"""Numbers of the list that are fetched at once."""
+_COPY_ROW = np.dtype([("columns", ">i2"), ("bytes", ">i4"), ("number", ">i8")])
+_COPY_HEAD, _COPY_END = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
+"""PostgreSQL's binary COPY format."""
+
+_FETCH = """
+SELECT string_agg(int8send(number), ''::bytea)
+  FROM (SELECT number FROM dnc_dncnumber WHERE number > %s ORDER BY number LIMIT %s) AS next
 """
 _INSERT = """
-INSERT INTO dnc_dncnumber ({columns})
-SELECT DISTINCT number, '', %(source)s, %(by)s::bigint, %(at)s::timestamptz FROM dnc_stage ORDER BY number
-ON CONFLICT DO NOTHING
+INSERT INTO dnc_dncnumber (number, reason, source, added_by_id, added_at)
+SELECT number, '', %(source)s, %(by)s::bigint, %(at)s::timestamptz FROM dnc_stage ON CONFLICT DO NOTHING
 """
-_REMOVE = "DELETE FROM dnc_dncnumber n WHERE NOT EXISTS (SELECT FROM dnc_stage s WHERE s.number = n.number)"
-_SHARED = """
-SELECT count(*) FROM dnc_dncnumber o WHERE EXISTS (SELECT FROM dnc_stage s WHERE s.number = o.number)
+_REMOVE = "DELETE FROM dnc_dncnumber n USING dnc_stage s WHERE s.number = n.number"
+_KEEP = """
+INSERT INTO dnc_new
+SELECT * FROM dnc_dncnumber n WHERE NOT EXISTS (SELECT FROM dnc_stage s WHERE s.number = n.number)
 """
+_DEFAULTS = {"reason": "%(reason)s", "source": "%(source)s", "added_by_id": "%(by)s", "added_at": "%(at)s"}
 
 
 @transaction.atomic
@@ -54,81 +65,127 @@ def load_numbers(
     """
     if actor is not None:
         scope.require(actor, Action.DELETE if replace else Action.ADD, DncNumber)
-    values: dict[str, Any] = {"source": source[:200], "by": actor.pk if actor else None, "at": timezone.now()}
+    numbers, wrong = _read(lines)
+    values = {"reason": "", "source": source[:200], "by": actor.pk if actor else None, "at": timezone.now()}
     with connection.cursor() as cursor:
-        cursor.execute("CREATE TEMPORARY TABLE dnc_stage (number bigint NOT NULL) ON COMMIT DROP")
-        staged, wrong = _stage(lines)
-        cursor.execute("SET LOCAL work_mem = '128MB'")
-        cursor.execute("ANALYZE dnc_stage")
-        cursor.execute(
-            f"LOCK TABLE {_TABLE} IN SHARE ROW EXCLUSIVE MODE"
-        )  # other writers wait, readers don't
-        cursor.execute(f"SELECT count(*) FROM {_TABLE}")  # noqa: S608
-        listed = cursor.fetchone()[0]
-        if staged >= SWAP_FROM and staged * 5 >= listed:
-            added = _merge(values, listed, replace=replace)
+        cursor.execute(f"LOCK TABLE {_TABLE} IN SHARE ROW EXCLUSIVE MODE")  # writers wait, readers don't
+        if replace or (len(numbers) >= SWAP_FROM and len(numbers) * _SWAP_SHARE >= _count(cursor)):
+            return _become(cursor, values, numbers, replace=replace), wrong
+        return _insert(cursor, values, numbers), wrong
+
+
+def _read(lines: IO[str]) -> tuple[SortedNumbers, list[str]]:
+    """The numbers, and what was wrong. Blocks of plain lines are not looked at line by line."""
+    numbers, wrong, first = SortedNumbers(), list[str](), 1
+    while text := lines.read(_BLOCK):
+        text += lines.readline()
+        if not text.endswith("\n"):
+            text += "\n"
+        if _PLAIN.fullmatch(text):
+            digits = text if _BARE.fullmatch(text) else "\n".join(_FIRST_COLUMN.findall(text))
+            numbers.add(np.fromstring(digits, np.int64, sep="\n"))
         else:
-            if replace:
-                cursor.execute(_REMOVE)
-            cursor.execute(_INSERT.format(columns=_COLUMNS), values)
-            added = cursor.rowcount
-        cursor.execute("DROP TABLE dnc_stage")
-    return added, wrong
+            keys = (_key(at, line, wrong) for at, line in enumerate(text.split("\n"), first))
+            numbers.add(np.array([key for key in keys if key is not None], np.int64))
+        first += text.count("\n")
+    return numbers, wrong
 
 
-def _stage(lines: IO[str]) -> tuple[int, list[str]]:
-    """Numbers staged, and what was wrong. Blocks of nothing but digits are not looked at line by line."""
-    wrong: list[str] = []
-    staged = first = 0
-    with connection.cursor() as cursor, cursor.copy("COPY dnc_stage (number) FROM STDIN") as copy:
-        while block := list(islice(lines, _BLOCK)):
-            text = "".join(block)
-            if _PLAIN.fullmatch(text):
-                staged += len(block)
-            else:
-                good = [key for at, line in enumerate(block, first + 1) if (key := _key(at, line, wrong))]
-                staged += len(good)
-                text = "".join(good)
-            copy.write(text)
-            first += len(block)
-    return staged, wrong
+def _key(count: int, line: str, wrong: list[str]) -> int | None:
+    """The line's number; None when it holds none."""
+    text = re.split(r"[,;\t]", line.strip().lstrip("\ufeff"), maxsplit=1)[0].strip('" ')
+    if not text:
+        return None
+    try:
+        return number_key(text)
+    except ValidationError as error:
+        if count > 1 or any(mark.isdigit() for mark in text):  # else it is the header
+            wrong.append(f"{count}: {error.messages[0]}")
+        return None
 
 
-def _key(count: int, line: str, wrong: list[str]) -> str:
-    """The line for COPY; empty when it holds no number."""
-    text = line.strip()
-    if not (text.isascii() and text.isdigit() and 3 <= len(text) <= 15):
-        text = re.split(r"[,;\t]", text.lstrip("\ufeff"), maxsplit=1)[0].strip('" ')
-        if not text:
-            return ""
-        try:
-            return f"{number_key(text)}\n"
-        except ValidationError as error:
-            if count > 1 or any(mark.isdigit() for mark in text):  # else it is the header
-                wrong.append(f"{count}: {error.messages[0]}")
-            return ""
-    return f"{text}\n"
+def _count(cursor: Any) -> int:
+    cursor.execute(f"SELECT count(*) FROM {_TABLE}")  # noqa: S608 - a name of this file
+    return int(cursor.fetchone()[0])
 
 
-def _merge(values: dict[str, Any], listed: int, *, replace: bool) -> int:
-    """Stage and list -> a new table with the constraints and indexes of the old one, in its place."""
-    with connection.cursor() as cursor:
-        shared = 0
-        if replace and listed:
-            cursor.execute(_SHARED)
-            shared = cursor.fetchone()[0]
-        cursor.execute(f"CREATE TABLE dnc_new (LIKE {_TABLE} INCLUDING ALL EXCLUDING INDEXES)")
-        cursor.execute(_MERGE.format(columns=_COLUMNS, join="LEFT" if replace else "FULL"), values)
-        added = cursor.rowcount - (shared if replace else listed)
-        renames = _like_the_old(cursor)
-        cursor.execute("ANALYZE dnc_new")
-        cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # checks that wait would forbid to drop the table
-        cursor.execute(f"DROP TABLE {_TABLE}")
-        cursor.execute(f"ALTER TABLE dnc_new RENAME TO {_TABLE}")
-        for rename in renames:
-            cursor.execute(rename)
-        cursor.execute("SET CONSTRAINTS ALL DEFERRED")
-    return int(added)
+def _become(cursor: Any, values: dict[str, Any], numbers: SortedNumbers, *, replace: bool) -> int:
+    """The list gets the numbers that it has not, with `replace` loses the others; returns how many it got."""
+    listed = _listed(cursor)
+    new = numbers.without(listed)
+    gone = listed.without(numbers) if replace else SortedNumbers()
+    changed = len(new) + len(gone)
+    if changed >= SWAP_FROM and changed * _SWAP_SHARE >= len(listed):
+        _write_anew(cursor, values, new, gone, kept=len(listed) - len(gone))
+        return len(new)
+    if gone:
+        _stage(cursor, gone)
+        cursor.execute(_REMOVE)
+    return _insert(cursor, values, new)
+
+
+def _listed(cursor: Any) -> SortedNumbers:
+    """The numbers on the list, in packets: row by row their way takes as long as the rest of the load."""
+    listed, last = SortedNumbers(), -1
+    while True:
+        cursor.execute(_FETCH, [last, _KEYS])
+        packet = cursor.fetchone()[0]
+        if packet is None:
+            return listed
+        numbers = np.frombuffer(packet, ">i8").astype(np.int64)
+        listed.add(numbers)
+        last = int(numbers[-1])
+
+
+def _insert(cursor: Any, values: dict[str, Any], numbers: SortedNumbers) -> int:
+    _stage(cursor, numbers)
+    cursor.execute(_INSERT, values)
+    return int(cursor.rowcount)
+
+
+def _stage(cursor: Any, numbers: SortedNumbers) -> None:
+    """A table `dnc_stage` of just these numbers, for one statement of this transaction."""
+    cursor.execute("DROP TABLE IF EXISTS dnc_stage")
+    cursor.execute("CREATE TEMPORARY TABLE dnc_stage (number bigint NOT NULL) ON COMMIT DROP")
+    _copy(cursor, "dnc_stage (number)", "FORMAT binary", numbers.blocks())
+    cursor.execute("ANALYZE dnc_stage")
+
+
+def _copy(cursor: Any, target: str, options: str, blocks: Iterator[Numbers]) -> None:
+    with cursor.copy(f"COPY {target} FROM STDIN ({options})") as copy:
+        copy.write(_COPY_HEAD)
+        for block in blocks:
+            rows = np.empty(len(block), _COPY_ROW)
+            rows["columns"], rows["bytes"], rows["number"] = 1, 8, block
+            copy.write(rows.tobytes())
+        copy.write(_COPY_END)
+
+
+def _write_anew(
+    cursor: Any, values: dict[str, Any], new: SortedNumbers, gone: SortedNumbers, *, kept: int
+) -> None:
+    """New and kept numbers -> a table with the constraints and indexes of the old one, in its place.
+
+    FREEZE: nobody else sees these rows before they are committed, so nobody has to visit them again for it.
+    """
+    cursor.execute(f"CREATE TABLE dnc_new (LIKE {_TABLE} INCLUDING ALL EXCLUDING INDEXES)")
+    for column, value in _DEFAULTS.items():
+        cursor.execute(f"ALTER TABLE dnc_new ALTER COLUMN {column} SET DEFAULT {value}", values)
+    _copy(cursor, "dnc_new (number)", "FORMAT binary, FREEZE", new.blocks())
+    for column in _DEFAULTS:
+        cursor.execute(f"ALTER TABLE dnc_new ALTER COLUMN {column} DROP DEFAULT")
+    if kept:
+        cursor.execute("SET LOCAL work_mem = '128MB'")
+        _stage(cursor, gone)
+        cursor.execute(_KEEP)
+    renames = _like_the_old(cursor)
+    cursor.execute("ANALYZE dnc_new")
+    cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # checks that wait would forbid to drop the table
+    cursor.execute(f"DROP TABLE {_TABLE}")
+    cursor.execute(f"ALTER TABLE dnc_new RENAME TO {_TABLE}")
+    for rename in renames:
+        cursor.execute(rename)
+    cursor.execute("SET CONSTRAINTS ALL DEFERRED")
 
 
 def _like_the_old(cursor: Any) -> list[str]:

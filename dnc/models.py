@@ -86,7 +86,12 @@ class DncNumber(models.Model):
     reason = models.CharField(_("reason"), max_length=200, blank=True)
     source = models.CharField(_("source"), max_length=200, blank=True)
     added_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, verbose_name=_("added by"), related_name="+"
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        verbose_name=_("added by"),
+        related_name="+",
+        db_index=False,  # the index below
     )
     added_at = models.DateTimeField(_("added"), auto_now_add=True)
 
@@ -94,6 +99,12 @@ class DncNumber(models.Model):
         verbose_name = _("do-not-call number")
         verbose_name_plural = _("do-not-call numbers")
         ordering = ["number"]
+        indexes = [
+            # the deletion of a user; lists of millions are loaded at the shell, by nobody
+            models.Index(
+                fields=["added_by"], condition=models.Q(added_by__isnull=False), name="dnc_number_added_by"
+            ),
+        ]
 
     def __str__(self) -> str:
         return str(self.number)

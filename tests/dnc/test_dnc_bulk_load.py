@@ -60,6 +60,34 @@ def test_numbers_that_were_listed_keep_source_reason_and_who(replace: bool) -> N
     assert DncNumber.objects.get(number=554181021111).added_by is None
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("rows_of_list", [1, 1000])
+def test_few_changes_go_into_the_list_as_it_stands(
+    rows_of_list: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A daily file that is nearly that of yesterday writes what differs, not ten million numbers."""
+    load("".join(f"{554181021000 + n}\n" for n in range(rows_of_list)), "old")
+    anew: list[int] = []
+    original = bulk_load._write_anew
+
+    def write_anew(*args: Any, **more: Any) -> None:
+        anew.append(1)
+        original(*args, **more)
+
+    monkeypatch.setattr(bulk_load, "_write_anew", write_anew)
+    before = listed()
+    text = "".join(f"{number}\n" for number in list(before)[1:]) + "554199990000\n"
+    assert load(text, "new", replace=True) == (1, [])
+    assert listed() == {**dict.fromkeys(list(before)[1:], "old"), 554199990000: "new"}
+    assert bool(anew) == (rows_of_list == 1)
+
+
+@pytest.mark.django_db
+def test_plain_lines_with_a_plus_or_further_columns_are_read_as_the_others() -> None:
+    assert load("+554181021111\n0554181021112;Mary;x\n554181021113,y\n999999999999999\tz") == (4, [])
+    assert set(listed()) == {554181021111, 554181021112, 554181021113, 999999999999999}
+
+
 @pytest.mark.django_db(transaction=True)
 def test_readers_are_answered_from_the_old_list_until_the_new_one_stands(
     monkeypatch: pytest.MonkeyPatch,
