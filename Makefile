@@ -50,9 +50,10 @@ test-peers: dev ## tests against sipp and Asterisk (installs them; Debian, root)
 
 N ?= 30
 SEED ?= 1
-chaos: dev      ## N=30 SEED=1: so many faults on the running product, a JSON line each in build/chaos.jsonl
+PEER ?= demo
+chaos: dev      ## N=30 SEED=1 PEER=demo (asterisk): so many faults, a JSON line each in build/chaos.jsonl
 	@mkdir -p build && rm -f build/chaos.jsonl
-	@$(BIN)/python -m tests.chaos --faults $(N) --seed $(SEED) --report build/chaos.jsonl; \
+	@$(BIN)/python -m tests.chaos --faults $(N) --seed $(SEED) --peer $(PEER) --report build/chaos.jsonl; \
 		status=$$?; cat build/chaos.jsonl; exit $$status
 
 bench: dev      ## figures, as JSON

@@ -116,6 +116,12 @@ class DemoPbxProcess:
                 pipe.close()
         return code
 
+    def kill(self) -> None:
+        """End the PBX as a crash does."""
+        if self._process is not None:
+            self._process.kill()
+            self.stop()
+
     def __enter__(self) -> "DemoPbxProcess":
         return self
 

@@ -11,7 +11,8 @@ from dialing.ports import registered
 from dnc.models import DncNumber
 from leads.models import CallAttempt, Lead
 from telephony.models import Queue
-from tests.chaos.world import PBX, PORTS, Peer, ask
+from tests.chaos.pbx import PORTS
+from tests.chaos.world import Peer, ask
 from tests.factories import embedded_dnc, make_campaign, make_contact_center, make_group, make_port
 
 KINDS = "0012334567890"
@@ -21,11 +22,10 @@ LISTED_EVERY = 25
 
 def make(world: Peer) -> Campaign:
     """Ports, a contact centre with a queue, and a campaign that is not started."""
-    assert world.pbx is not None
     host, port = world.registrar
-    for user, password in PBX["users"].items():
-        make_port(extension=user, password=password, registrar_host=host, registrar_port=port)
-    center = make_contact_center(settings={"host": world.pbx.host, "port": world.pbx.events_port})
+    for user in range(6001, 6001 + PORTS):
+        make_port(extension=str(user), password=f"pw{user}", registrar_host=host, registrar_port=port)
+    center = make_contact_center(**world.pbx.center_fields(world.center))
     campaign = make_campaign(
         group=make_group(name="chaos"),
         queue=Queue.objects.create(contact_center=center, name="sales", pilot_number="7000"),
@@ -42,10 +42,11 @@ def make(world: Peer) -> Campaign:
 class Leads:
     """Adds leads, and lets retries be due, while the run goes on."""
 
-    def __init__(self, campaign: int, enough: int) -> None:
-        """`enough`: leads due at once; more are added when there are fewer."""
+    def __init__(self, campaign: int, enough: int, prefix: str) -> None:
+        """`enough`: leads due at once; more are added when there are fewer. `prefix`: of their numbers."""
         self._campaign = campaign
         self._enough = enough
+        self._prefix = prefix
         self._made = 0
 
     def keep_coming(self) -> None:
@@ -60,7 +61,7 @@ class Leads:
         leads, listed = [], []
         for _ in range(count):
             self._made += 1
-            number = f"5541{self._made:06}{kinds[self._made % len(kinds)]}"
+            number = f"{self._prefix}{self._made:06}{kinds[self._made % len(kinds)]}"
             leads.append(Lead(campaign_id=self._campaign, name=f"Lead {self._made}", phone_number=number))
             if kinds is KINDS and self._made % LISTED_EVERY == 0:
                 listed.append(DncNumber(number=int(number)))
@@ -80,7 +81,7 @@ def stop(campaign: int) -> float:
     return time.time()
 
 
-def wait_for_ports(within: float = 30.0) -> None:
+def wait_for_ports(within: float = 120.0) -> None:
     deadline = time.monotonic() + within
     while ask(lambda: registered(timezone.now()).count()) < PORTS:
         if time.monotonic() > deadline:

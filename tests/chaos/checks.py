@@ -91,6 +91,11 @@ def _is_orphan(row: CallAttempt, killed: set[str]) -> bool:
     return row.ended_by == "recovery" and row.worker in killed
 
 
+def _was_killed_with_its_worker(call: Call, killed: set[str]) -> bool:
+    rows = CallAttempt.objects.filter(phone_number=call["number"], ended_by="recovery", worker__in=killed)
+    return any(_could_be(row, call) for row in rows)
+
+
 def _overlaps(field: str, pairs: list[tuple[Call, CallAttempt]], calls: list[Call]) -> list[str]:
     """Calls that began on the same port, or to the same customer, while one of a living worker was up."""
     wrong = []
@@ -172,6 +177,6 @@ def at_rest(world: Peer) -> list[str]:
         wrong.append(f"{claimed} leads are CLAIMED")
     if idle := DialerPort.objects.filter(Q(worker="") | ~Q(state=DialerPort.State.REGISTERED)).count():
         wrong.append(f"{idle} ports are not registered")
-    if up := world.stats()["calls_up"]:
+    if up := world.pbx.calls_up(lambda call: _was_killed_with_its_worker(call, world.killed)):
         wrong.append(f"{up} calls are up at the PBX")
     return wrong

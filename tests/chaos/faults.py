@@ -189,10 +189,32 @@ def paused_leader(world: World, random: Random) -> Details:
 
 def restart_pbx(world: World, random: Random) -> Details:
     """All calls and registrations are gone, and nobody answers for a moment."""
-    world.pbx_process.stop()
+    world.pbx.stop()
     time.sleep(random.uniform(0, 2))
-    world.start_pbx()
+    world.pbx.start()
     return {}
+
+
+def kill_pbx(world: World, random: Random) -> Details:
+    """The same without a word."""
+    world.pbx.kill()
+    time.sleep(random.uniform(0, 2))
+    world.pbx.start()
+    return {}
+
+
+def cut_contact_center(world: World, random: Random) -> Details:
+    """Its connection breaks, again and again."""
+    times = random.randint(1, 4)
+    for _ in range(times):
+        world.center_wire.cut()
+        time.sleep(random.uniform(0, 1))
+    return {"times": times}
+
+
+def silent_contact_center(world: World, random: Random) -> Details:
+    """Nothing is heard of it, longer than its connector waits."""
+    return _silence(world.center_wire, random, longest=9)
 
 
 def second_worker(world: World, random: Random) -> Details:
@@ -330,6 +352,9 @@ FAULTS: dict[str, Fault] = {
     "leader change": leader_change,
     "paused leader": paused_leader,
     "restart pbx": restart_pbx,
+    "kill pbx": kill_pbx,
+    "cut contact centre": cut_contact_center,
+    "silent contact centre": silent_contact_center,
     "second worker": second_worker,
 }
 

@@ -19,9 +19,9 @@ from typing import Any
 from dialer_project.embedded import location
 from dialer_project.embedded.postgres import EmbeddedPostgres
 from dialer_project.embedded.valkey import EmbeddedValkey
-from telephony.demo_pbx.process import DemoPbxProcess, DemoPbxReady
 from tests.chain.processes import Processes
-from tests.chaos.world import AGENTS, LEASE_SECONDS, PBX, PORTS, ask, pbx_stats
+from tests.chaos.pbx import AGENTS, PORTS, DemoPbx, Pbx
+from tests.chaos.world import LEASE_SECONDS, ask
 
 OWN_NETWORK = "CHAOS_OWN_NETWORK"
 HUB = "10.77.0.1"
@@ -124,8 +124,7 @@ class Run:
         self.folder = folder
         var = folder / "var"
         self.postgres, self.valkey = HubPostgres(var), HubValkey(var)
-        self.pbx_process = DemoPbxProcess(folder / "pbx")
-        self.pbx: DemoPbxReady | None = None
+        self.pbx: Pbx = DemoPbx(folder / "pbx", HUB)
         self.campaign = 0
         self.killed: set[str] = set()
         port = location.postgres_port(var)
@@ -147,8 +146,11 @@ class Run:
 
     @property
     def registrar(self) -> tuple[str, int]:
-        assert self.pbx is not None
-        return self.pbx.host, self.pbx.sip_port
+        return self.pbx.sip
+
+    @property
+    def center(self) -> tuple[str, int]:
+        return self.pbx.center
 
     def go(self) -> dict[str, Any]:
         self.postgres.start()
@@ -162,7 +164,7 @@ class Run:
 
             django.setup()
             call_command("migrate", verbosity=0)
-            self.pbx = self.pbx_process.start({**PBX, "host": HUB})
+            self.pbx.start()
             nodes = [
                 Node("a", "10.77.0.2", self.folder, self._of_nodes),
                 Node("b", "10.77.0.3", self.folder, self._of_nodes),
@@ -176,7 +178,7 @@ class Run:
                 for node in nodes:
                     node.processes.stop_all()
         finally:
-            self.pbx_process.stop()
+            self.pbx.close()
             self.valkey.stop()
             self.postgres.stop()
 
@@ -187,7 +189,7 @@ class Run:
         from leads.models import CallAttempt
         from tests.chaos import campaign
 
-        leads = campaign.Leads(campaign.make(self).pk, 30)
+        leads = campaign.Leads(campaign.make(self).pk, 30, self.pbx.prefix)
         a.start()
         _until(lambda: _leader() == a.address, 40, "node a leads")
         b.start()
@@ -229,14 +231,14 @@ class Run:
             "calls_of_the_lost_node_ended_s": round(recovered_s, 1),
             "ports_of_each_worker": [shared, alone, again],
             "attempts": CallAttempt.objects.exclude(started_at=None).count(),
-            "calls_in_the_log": len(self.calls()),
+            "calls_in_the_log": len(self.pbx.calls()),
             "wrong": self._wrong(leader_s, shared, alone, again),
         }
 
     def _wrong(self, leader_s: float, shared: list[int], alone: int, again: list[int]) -> list[str]:
         from tests.chaos import checks
 
-        calls = self.calls()
+        calls = self.pbx.calls()
         wrong = checks.rows_and_calls(calls, self.killed, []) + checks.counts() + checks.pool()
         wrong += checks.kept_counts() + checks.at_rest(self)
         if leader_s > LEADER_WITHIN:
@@ -250,15 +252,6 @@ class Run:
         ):
             wrong.append(f"ports of the workers: {shared}, then {alone}, then {again}")
         return wrong
-
-    def calls(self) -> list[dict[str, Any]]:
-        assert self.pbx is not None
-        lines = self.pbx.log.read_text().splitlines()
-        return [call for call in map(json.loads, lines) if call["event"] == "call"]
-
-    def stats(self) -> dict[str, Any]:
-        assert self.pbx is not None
-        return pbx_stats(self.pbx)
 
 
 def _leader() -> str:

@@ -15,7 +15,8 @@ from dialing.ports import registered
 from leads.models import CallAttempt
 from tests.chaos import campaign, checks
 from tests.chaos.faults import FAULTS, bag
-from tests.chaos.world import AGENTS, LEASE_SECONDS, PORTS, PROCESSES, World, ask
+from tests.chaos.pbx import AGENTS, PORTS
+from tests.chaos.world import LEASE_SECONDS, PROCESSES, World, ask
 
 RECOVERY = 45.0
 """Seconds within which calls must be made again, and those that the fault hit must have ended."""
@@ -31,7 +32,7 @@ class Run:
         self._seed = seed
         self._random = Random(seed)
         self._report = report
-        self._leads = campaign.Leads(campaign.make(world).pk, leads)
+        self._leads = campaign.Leads(campaign.make(world).pk, leads, world.pbx.prefix)
         self._stopped: list[tuple[float, float]] = []
         self._wrong: list[str] = []
 
@@ -54,7 +55,7 @@ class Run:
             "faults": done,
             "seconds": round(time.monotonic() - began),
             "attempts": ask(lambda: CallAttempt.objects.exclude(started_at=None).count()),
-            "calls_in_the_log": len(self._world.calls()),
+            "calls_in_the_log": len(self._world.pbx.calls()),
             "violations": len(self._wrong),
         }
         self._tell(summary)
@@ -95,7 +96,7 @@ class Run:
         return {"seconds": round(time.monotonic() - began, 1), "wrong": wrong}
 
     def _check(self) -> list[str]:
-        calls = self._world.calls()  # before the rows: each has its row by now
+        calls = self._world.pbx.calls()  # before the rows: each has its row by now
         wrong = ask(
             lambda: _in_one_snapshot(
                 lambda: (

@@ -13,6 +13,8 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
 
 class Wires:
     """The thread that carries the relays."""
@@ -24,8 +26,14 @@ class Wires:
 
     def stream(self, listen: Path, target: Path) -> "StreamRelay":
         """Between two sockets of the file system."""
-        relay = StreamRelay(listen, target)
-        self._do(relay.open())
+        relay = StreamRelay(lambda: asyncio.open_unix_connection(target))
+        self._do(relay.open(listen))
+        return relay
+
+    def connections(self, target: Callable[[], tuple[str, int]]) -> "StreamRelay":
+        """From a new TCP port of 127.0.0.1 to `target`."""
+        relay = StreamRelay(lambda: asyncio.open_connection(*target()))
+        self._do(relay.open(None))
         return relay
 
     def datagrams(self, target: Callable[[], tuple[str, int]], random: Random) -> "DatagramRelay":
@@ -45,18 +53,25 @@ class Wires:
 class StreamRelay:
     """`flows` cleared: nothing goes through, in either direction, until it is set again."""
 
-    def __init__(self, listen: Path, target: Path) -> None:
-        self._listen = listen
-        self._target = target
+    def __init__(self, connect: Callable[[], Coroutine[Any, Any, Ends]]) -> None:
+        self.port = 0
+        """Of TCP, where it listens there."""
+        self._connect = connect
+        self._writers: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._flows = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def open(self) -> None:
+    async def open(self, listen: Path | None) -> None:
+        """At a socket of the file system, or a new TCP port."""
         self._loop = asyncio.get_running_loop()
         self._flows.set()
-        self._server = await asyncio.start_unix_server(self._carry, self._listen)
+        if listen is not None:
+            self._server = await asyncio.start_unix_server(self._carry, listen)
+            return
+        self._server = await asyncio.start_server(self._carry, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
 
     def pause(self) -> None:
         assert self._loop is not None
@@ -66,13 +81,23 @@ class StreamRelay:
         assert self._loop is not None
         self._loop.call_soon_threadsafe(self._flows.set)
 
+    def cut(self) -> None:
+        """All connections that are there; new ones are carried."""
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(self._cut)
+
+    def _cut(self) -> None:
+        for writer in self._writers:
+            writer.transport.abort()
+
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await self._flows.wait()
         try:
-            there_reader, there_writer = await asyncio.open_unix_connection(self._target)
+            there_reader, there_writer = await self._connect()
         except OSError:
             writer.close()
             return
+        self._writers |= {writer, there_writer}
         both = [
             asyncio.create_task(self._pump(reader, there_writer)),
             asyncio.create_task(self._pump(there_reader, writer)),
@@ -93,6 +118,7 @@ class StreamRelay:
             await self._flows.wait()  # the end of a connection is a packet too
             with suppress(OSError):
                 writer.close()
+            self._writers.discard(writer)
 
 
 class DatagramRelay:

@@ -1,9 +1,8 @@
-"""What a fault-injection run works on: its own servers, the product's processes, the demo PBX and a campaign.
+"""What a fault-injection run works on: its own servers, the product's processes, a PBX and a campaign.
 
 `open_world` must have run before anything of Django is imported: it says where database and broker are.
 """
 
-import json
 import os
 import shutil
 import socket
@@ -13,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 from urllib.parse import quote
 from urllib.request import urlopen
 
@@ -21,16 +20,15 @@ from dialer_project.embedded import location
 from dialer_project.embedded.postgres import EmbeddedPostgres
 from dialer_project.embedded.server import EmbeddedServer
 from dialer_project.embedded.valkey import EmbeddedValkey
-from telephony.demo_pbx.process import DemoPbxProcess, DemoPbxReady
 from tests.chain.processes import Processes
 from tests.chaos.clock import Clocks
 from tests.chaos.disk import SmallDisk
+from tests.chaos.pbx import AsteriskPbx, DemoPbx, Pbx
 from tests.chaos.wire import Wires
+from tests.pbx_lab.lab import PbxLab
 
 T = TypeVar("T")
 
-AGENTS = 6
-PORTS = 10
 LEASE_SECONDS = 4
 PROCESSES = ("engine", "calls", "jobs", "beat", "web")
 ALWAYS_THERE = 30.0
@@ -39,54 +37,30 @@ ALWAYS_THERE = 30.0
 TERM_WITHIN = 20.0
 """Seconds for the end of a process after SIGTERM."""
 
-PBX: dict[str, Any] = {
-    "users": {str(6001 + n): f"pw{6001 + n}" for n in range(PORTS)},
-    # Calls whose dialer was killed end soon: nobody can hang them up any more.
-    "bridge_hang_up_s": 1.0,
-    "customers": {
-        "ring_s": [0.1, 0.8],
-        "refuse_after_s": [0.02, 0.2],
-        "speak_after_s": [0.1, 0.4],
-        "ring_timeout_s": 2.5,
-        "patience_s": 4.0,
-        "hang_up_after_s": 1.0,
-    },
-    "queues": {
-        "sales": {
-            "pilot": "7000",
-            "agents": AGENTS,
-            "answer_s": 0.1,
-            "talk_s": [0.3, 1.0],
-            "wrap_up_s": [0.1, 0.3],
-            "max_wait_s": 4.0,
-        }
-    },
-    "ivrs": {},
-}
-
 
 class Peer(Protocol):
     """What a campaign and the checks ask of a run."""
 
     campaign: int
-    pbx: DemoPbxReady | None
+    pbx: Pbx
+    killed: set[str]
 
     @property
     def registrar(self) -> tuple[str, int]: ...
 
-    def stats(self) -> dict[str, Any]: ...
+    @property
+    def center(self) -> tuple[str, int]: ...
 
 
 class World:
     """One run: servers, PBX and processes, each of which can be killed and started again."""
 
-    def __init__(self, folder: Path, disk: SmallDisk) -> None:
+    def __init__(self, folder: Path, disk: SmallDisk, pbx: Pbx) -> None:
         self.folder = folder
         self.disk = disk
         self.postgres = EmbeddedPostgres(folder / "var")
         self.valkey = EmbeddedValkey(folder / "var")
-        self.pbx_process = DemoPbxProcess(folder / "pbx")
-        self.pbx: DemoPbxReady | None = None
+        self.pbx = pbx
         self.killed: set[str] = set()
         """Names of the calls workers that were killed."""
         self.wires = Wires()
@@ -105,7 +79,8 @@ class World:
         name = f".s.PGSQL.{location.postgres_port(var)}"
         self.database_wire = self.wires.stream(wired / name, location.run_folder(var) / name)
         self.broker_wire = self.wires.stream(wired / "valkey.sock", location.run_folder(var) / "valkey.sock")
-        self.sip_wire = self.wires.datagrams(self._pbx_address, Random(1))
+        self.sip_wire = self.wires.datagrams(lambda: self.pbx.sip, Random(1))
+        self.center_wire = self.wires.connections(lambda: self.pbx.center)
         run = str(location.run_folder(var))
         return {
             "DATABASE_URL": os.environ["DATABASE_URL"].replace(quote(run), quote(str(wired))),
@@ -113,33 +88,15 @@ class World:
             "WEB_PORT": str(self.web_port),
         }
 
-    def _pbx_address(self) -> tuple[str, int]:
-        assert self.pbx is not None
-        return self.pbx.host, self.pbx.sip_port
-
     @property
     def registrar(self) -> tuple[str, int]:
         """Where the dialer's ports register."""
         return "127.0.0.1", self.sip_wire.port
 
-    # --- the PBX ----------------------------------------------------------------------------------------
-
-    def start_pbx(self) -> None:
-        """On the ports that it had before, with its log going on."""
-        again = {"sip_port": self.pbx.sip_port, "events_port": self.pbx.events_port} if self.pbx else {}
-        self.pbx_process = DemoPbxProcess(self.folder / "pbx")
-        self.pbx = self.pbx_process.start({**PBX, **again})
-
-    def stats(self) -> dict[str, Any]:
-        """The PBX's own counters."""
-        assert self.pbx is not None
-        return pbx_stats(self.pbx)
-
-    def calls(self) -> list[dict[str, Any]]:
-        """The PBX's log: every INVITE dialog that has ended."""
-        assert self.pbx is not None
-        lines = self.pbx.log.read_text().splitlines() if self.pbx.log.exists() else []
-        return [call for call in map(json.loads, lines) if call["event"] == "call"]
+    @property
+    def center(self) -> tuple[str, int]:
+        """Where the engine hears of the contact centre."""
+        return "127.0.0.1", self.center_wire.port
 
     # --- processes and servers --------------------------------------------------------------------------
 
@@ -184,16 +141,18 @@ class World:
     def close(self) -> None:
         self.database_wire.resume()
         self.broker_wire.resume()
+        self.center_wire.resume()
         self.processes.stop_all()
         self.wires.close()
-        self.pbx_process.stop()
+        self.pbx.close()
         self.valkey.stop()
         self.postgres.stop()
 
 
 @contextmanager
-def open_world() -> Iterator[World]:
-    """Servers that keep their promises (fsync), Django on them, the PBX; no process of the product yet."""
+def open_world(lab: PbxLab | None = None) -> Iterator[World]:
+    """Servers that keep their promises (fsync), Django on them, the PBX (the demo PBX without a `lab`); no process of
+    the product yet."""
     folder = Path(tempfile.mkdtemp(prefix="dialer-chaos-"))
     folder.chmod(0o755)  # as root, the servers run as another user
     var = folder / "var"
@@ -206,7 +165,7 @@ def open_world() -> Iterator[World]:
         LEASE_SECONDS=str(LEASE_SECONDS),
         DJANGO_SETTINGS_MODULE="dialer_project.settings",
     )
-    world = World(folder, disk)
+    world = World(folder, disk, AsteriskPbx(lab) if lab else DemoPbx(folder / "pbx"))
     try:
         world.postgres.start()
         world.valkey.start()
@@ -215,7 +174,7 @@ def open_world() -> Iterator[World]:
 
         django.setup()
         call_command("migrate", verbosity=0)
-        world.start_pbx()
+        world.pbx.start()
         yield world
     finally:
         world.close()
@@ -228,18 +187,6 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-def pbx_stats(pbx: DemoPbxReady) -> dict[str, Any]:
-    with socket.create_connection((pbx.host, pbx.events_port), 5) as connection:
-        connection.settimeout(5)
-        connection.sendall(b'{"command": "stats"}\n')
-        with connection.makefile("rb") as lines:
-            for line in lines:
-                event = json.loads(line)
-                if event["type"] == "reply":
-                    return dict(event["stats"])
-    raise ConnectionError("the PBX said nothing")
 
 
 def ask(question: Callable[[], T]) -> T:

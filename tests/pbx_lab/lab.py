@@ -71,13 +71,11 @@ class PbxLab:
         return int((self.state / "run" / f"{name}.pid").read_text())
 
     def start(self) -> None:
-        """What does not run is started, and every SIP message logged."""
-        self.state.mkdir(parents=True, exist_ok=True)
-        self._run([LAB / "start_pbx.sh"], START_WITHIN)
-        self.cli("pjsip set logger on")
+        """What does not run is started."""
+        self._run([self.state / "start_pbx.sh"], START_WITHIN)
 
     def stop(self) -> None:
-        self._run([LAB / "stop_pbx.sh"], 60)
+        self._run([self.state / "stop_pbx.sh"], 60)
 
     def stop_asterisk(self) -> None:
         """In its own time: calls are ended, and the phones stay."""
@@ -87,14 +85,11 @@ class PbxLab:
         self._end_asterisk(None)
 
     def cli(self, command: str) -> str:
-        return self._run([LAB / "cli.sh", command], 20)
+        return self._run([self.state / "cli.sh", command], 20)
 
     def load_peer(self, *words: object) -> str:
         """Asterisk's own originating, by the lab's `load_peer.py`: its line of figures."""
-        there = self.state / "bin"
-        if not there.is_symlink():
-            there.symlink_to(LAB / "bin")  # it looks for the process ids beside itself
-        return self._run([sys.executable, there / "load_peer.py", *words], START_WITHIN).strip()
+        return self._run([sys.executable, self.state / "bin" / "load_peer.py", *words], START_WITHIN).strip()
 
     def _end_asterisk(self, command: str | None) -> None:
         pid = self.pid()
@@ -158,8 +153,12 @@ def obstacle() -> str:
 
 
 def _seed(state: Path) -> None:
-    """A chroot by copying one that is there already. A start that found another Asterisk's process would use it."""
+    """A copy of the lab, whose Asterisk logs every SIP message from its start on; its chroot is copied from one that is
+    there already."""
     shutil.rmtree(state / "run", ignore_errors=True)
+    shutil.copytree(LAB, state, dirs_exist_ok=True)
+    settings = state / "etc" / "pjsip.conf.in"
+    settings.write_text(settings.read_text().replace("type=global\n", "type=global\ndebug=yes\n"))
     if (state / "roots").exists():
         return
     roots = [*STATE.glob("roots/*"), *STATE.glob("*/roots/*")]
