@@ -82,6 +82,8 @@ class Processes:
             process.wait(within)
         except TimeoutExpired:
             process.kill()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # its children too, as `kill` does
             process.wait()
         return time.monotonic() - began
 

@@ -154,9 +154,9 @@ def obstacle() -> str:
 
 def _seed(state: Path) -> None:
     """A copy of the lab, whose Asterisk logs every SIP message from its start on; its chroot is copied from one that is
-    there already."""
+    there already. `roots` and `run` of a lab that was started in its own folder stay there: chroots have devices."""
     shutil.rmtree(state / "run", ignore_errors=True)
-    shutil.copytree(LAB, state, dirs_exist_ok=True)
+    shutil.copytree(LAB, state, dirs_exist_ok=True, ignore=shutil.ignore_patterns("roots", "run"))
     settings = state / "etc" / "pjsip.conf.in"
     settings.write_text(settings.read_text().replace("type=global\n", "type=global\ndebug=yes\n"))
     if (state / "roots").exists():
