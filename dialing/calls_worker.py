@@ -26,6 +26,7 @@ from dialing.call_loop import CallEvents, CallLoop, Ended, NotDialed, Progress
 from dialing.call_report import CallReport
 from dialing.carriers import NotYet
 from dialing.free_ports import FreePorts
+from dialing.intake import SOON, Intake
 from dialing.leases import LEASE, RENEW_ATTEMPTS_EVERY
 from dialing.models import Repair
 from dialing.port_keeper import PortKeeper
@@ -37,9 +38,6 @@ from telephony.sip.account import SipAccount
 
 logger = logging.getLogger(__name__)
 
-PORT_WAIT = 1.0
-"""Seconds to wait for a port: the last call's end is known to the engine before its port is back, and a carrier may
-take its next call in some milliseconds."""
 LOOK_EVERY = 1.0
 """Seconds between looks whether a campaign with ringing calls was stopped, should an announcement be lost (I6)."""
 READ_RESULTS_EVERY = 5.0
@@ -57,6 +55,7 @@ class CallsWorker:
         self.name = name or reports.process_name()
         self.records = Records("calls", threads=min(4, max(2, capacity)))
         self.ports = FreePorts()
+        self.intake = Intake(self.ports)
         self.calls = CallLoop(capacity)
         self.keeper = PortKeeper(self.name, capacity, self.calls.agent, self.records, self.ports)
         self._reconciler = WorkerReconciler(self.calls, _repaired)
@@ -85,10 +84,12 @@ class CallsWorker:
     def carry_out(self, attempt_id: int) -> None:
         """Dials the attempt and waits until its result is recorded. Does nothing when it was dialed before."""
         if self._draining.is_set():
+            self.intake.begun(attempt_id)
             self.records.insist(attempts.withdraw, attempt_id, "The calls worker is shutting down.")
             return
-        why_not, deadline = "No dialer port of this worker was free.", time.monotonic() + PORT_WAIT
+        why_not, deadline = "No dialer port of this worker was free.", time.monotonic() + SOON
         while (port := self.ports.take(deadline - time.monotonic())) is not None:
+            self.intake.begun(attempt_id)
             try:
                 self._carry_out(attempt_id, port)
                 return
@@ -97,6 +98,7 @@ class CallsWorker:
                 self.ports.rest(wait.carrier, wait.wait)
             finally:
                 self.ports.give_back(port)
+        self.intake.begun(attempt_id)
         self.records.insist(attempts.withdraw, attempt_id, why_not)
 
     def _carry_out(self, attempt_id: int, port: int) -> None:
@@ -276,6 +278,7 @@ class CallsWorker:
         except (OperationalError, InterfaceError) as error:
             logger.warning("Dialer ports come back when their lease ends: %s", one_line(error))
         self.records.close()
+        self.intake.close()
 
 
 def outcome(event: Ended) -> Outcome:

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 
 
 class FreePorts:
@@ -15,6 +16,8 @@ class FreePorts:
         self._carriers: dict[int, int | None] = {}
         self._rests: dict[int | None, float] = {}  # carrier -> until when, on time.monotonic()
         self._changed = threading.Condition()
+        self.on_free: Callable[[], None] | None = None
+        """Hears that there may be more room."""
 
     def take(self, wait: float) -> int | None:
         """A free port, or None when there is none within `wait` seconds. Give it back after the call."""
@@ -38,6 +41,7 @@ class FreePorts:
             if port in self._usable:
                 self._free.append(port)
                 self._changed.notify()
+        self._tell()
 
     def allow(self, port: int) -> None:
         """The port is registered: calls may use it."""
@@ -48,6 +52,7 @@ class FreePorts:
             if port not in self._taken:
                 self._free.append(port)
                 self._changed.notify()
+        self._tell()
 
     def forbid(self, port: int) -> None:
         """The port is not registered, or not ours any more; a call on it goes on."""
@@ -76,11 +81,15 @@ class FreePorts:
         with self._changed:
             return len(self._free), len(self._taken)
 
-    def room(self) -> int:
-        """Calls that this process can carry now, those that go on included."""
+    def room(self, within: float) -> int:
+        """Calls that may begin in so many seconds at the latest, by the carriers' rests."""
         with self._changed:
-            now = time.monotonic()
-            return len(self._taken) + sum(self._rest_of(port) <= now for port in self._free)
+            soon = time.monotonic() + within
+            return sum(self._rest_of(port) <= soon for port in self._free)
+
+    def _tell(self) -> None:
+        if self.on_free is not None:
+            self.on_free()
 
     def _rest_of(self, port: int) -> float:
         return self._rests.get(self._carriers.get(port), float("-inf"))

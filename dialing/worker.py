@@ -9,7 +9,7 @@ import threading
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from celery.signals import worker_init, worker_ready, worker_shutdown, worker_shutting_down
+from celery.signals import task_received, worker_init, worker_ready, worker_shutdown, worker_shutting_down
 
 from dialing.promptness import be_prompt
 
@@ -41,8 +41,10 @@ def _on_worker_init(sender: Any = None, **_kwargs: Any) -> None:
     global _worker
     if QUEUE in sender.app.amqp.queues.consume_from:
         from dialing.calls_worker import CallsWorker
+        from dialing.intake import TakeByPorts
 
         allow_open_files()
+        sender.app.steps["consumer"].add(TakeByPorts)
         _worker = CallsWorker(capacity=sender.concurrency)
         _worker.start()
 
@@ -60,6 +62,12 @@ def _on_worker_ready(**_kwargs: Any) -> None:
     if _worker is not None:
         be_prompt()
         signal.signal(END_AT_ONCE, _end_at_once)
+
+
+@task_received.connect
+def _on_task_received(request: Any = None, **_kwargs: Any) -> None:
+    if _worker is not None:
+        _worker.intake.came(*request.args)
 
 
 def _end_at_once(number: int, frame: FrameType | None) -> None:
