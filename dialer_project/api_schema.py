@@ -46,7 +46,7 @@ def _codes(path: str, method: str) -> list[str]:
         codes.append("412")
     if method == "delete":
         codes.append("409")
-    if path.endswith("/auth/token/"):
+    if path.endswith(("/auth/token/", "/push/")):
         codes.append("429")
     return codes
 

@@ -15,6 +15,7 @@ from accounts.api_audit import ChangeViewSet, LockViewSet
 from accounts.api_base import ID
 from campaigns.api import CampaignViewSet, ScheduleViewSet
 from dialing.api import WhyViewSet
+from dialing.push_api import PushView
 from dnc.api import DncNumberViewSet, DncRemovalViewSet, DncServiceViewSet
 from groups.api import GroupViewSet
 from leads.api import CallAttemptViewSet, LeadUploadViewSet, LeadViewSet
@@ -73,6 +74,7 @@ LABEL: dict[str, Any] = {"get": "retrieve", "put": "update", "delete": "destroy"
 version_1: list[URLPattern | URLResolver] = [
     re_path(r"^auth/token/?$", TokenView.as_view(), name="auth-token"),
     re_path(r"^auth/me/?$", MeView.as_view(), name="auth-me"),
+    re_path(rf"^contact-centers/(?P<pk>{ID})/push/?$", PushView.as_view(), name="contact-centers-push"),
     *router.urls,
     re_path(
         rf"{ATTEMPT}/evidence/?$", EvidenceViewSet.as_view({"get": "retrieve"}), name="attempts-evidence"

@@ -65,6 +65,9 @@ class _Dialer(Collector):
             "gate_refusals", "Attempts that were not dialed, by reason", "answer", counts[tallies.REFUSALS]
         )
         yield _by_label("repairs", "Repairs, by kind", "kind", counts[tallies.REPAIRS], Repair.values)
+        yield _by_label(
+            "pushes", "Messages of contact centres, by outcome", "outcome", counts[tallies.PUSHES]
+        )
         yield _promptness(counts[tallies.PROMPTNESS])
 
 

@@ -21,6 +21,8 @@ REFUSALS = "refusals"
 """Attempts that the last-moment gate did not let through, by its answer; and those withdrawn before it."""
 REPAIRS = "repairs"
 """By `dialing.models.Repair`."""
+PUSHES = "pushes"
+"""Messages that contact centres pushed, by what became of them."""
 PROMPTNESS = "agent_free_to_invite_ms"
 """A histogram: label `N` counts waits of at most N ms, `sum` the milliseconds, `count` all."""
 PROMPTNESS_MS = (10, 20, 30, 50, 75, 100, 150, 250, 500, 1000, 2500)

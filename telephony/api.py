@@ -115,7 +115,7 @@ class SettingsField(serializers.JSONField):
 class ContactCenterSerializer(ModelSerializer):
     settings = SettingsField(
         required=False,
-        help_text="`password` and `token` are written and read as empty texts; sent back empty they stay as they are.",
+        help_text="`password`, `token` and `push_secret` are written and read as empty texts; sent back empty they stay as they are.",
     )
 
     class Meta:

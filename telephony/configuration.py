@@ -14,7 +14,7 @@ from telephony.models import Carrier, ContactCenter, DialerPort, Queue, ResultRu
 M = TypeVar("M", Carrier, DialerPort, ContactCenter, Queue, ResultRule)
 
 
-SECRET_SETTINGS = ("password", "token")
+SECRET_SETTINGS = ("password", "token", "push_secret")
 """Of a contact centre: written, never read. An empty one keeps what is stored, one that is absent removes it."""
 
 

@@ -134,13 +134,20 @@ class Engine:
             case "leads":
                 self._pacer.leads_came(announcement["campaign"])
                 self._pace()
+            case "push":
+                self._watch.push(announcement["center"], announcement["changes"])
             case _:
                 self._look.set()
 
     def _on_attempt(self, announcement: dict[str, Any]) -> None:
         attempt, state, now = announcement["attempt"], announcement["state"], time.monotonic()
         self._events.put(ATTEMPTS, announcement)
-        self._board.ended(announcement["campaign"], announcement["result"], announcement["at"])
+        self._board.ended(
+            announcement["campaign"],
+            announcement["result"],
+            announcement["at"],
+            answered=announcement["answered"],
+        )
         if state == CallAttempt.State.ANSWERED:
             self._pacer.answered(attempt)
         elif state == CallAttempt.State.TRANSFERRING:
@@ -159,7 +166,7 @@ class Engine:
             if queue_id is None:
                 is_new = True
             else:
-                self._board.queue(queue_id, queue)
+                self._board.queue(queue_id, queue, heard_at.timestamp())
                 if self._pacer.queue_reported(queue_id, _supply(queue), time.monotonic()):
                     freed.add(queue_id)
         for (owner, name), queue_id in self._queues.items():

@@ -3,12 +3,19 @@
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 from dialing.engine.book import Center
 from dialing.records import one_line
-from telephony.contact_center import ConnectorState, ContactCenterSnapshot, make_connector
+from telephony.contact_center import (
+    Connector,
+    ConnectorState,
+    ContactCenterSnapshot,
+    TakesPushes,
+    make_connector,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -26,15 +33,23 @@ class Watch:
         self._on_snapshot = on_snapshot
         self._on_state = on_state
         self._tasks: dict[Center, asyncio.Task[None]] = {}
+        self._running: dict[int, Connector] = {}
 
     def follow(self, centers: Iterable[Center]) -> None:
         """Starts connectors of new or changed contact centres, ends the others'."""
         wanted = set(centers)
         for center in self._tasks.keys() - wanted:
             self._tasks.pop(center).cancel()
+            self._running.pop(center.id, None)
             self._on_state(center, ConnectorState.CONNECTING, "")
         for center in wanted - self._tasks.keys():
             self._tasks[center] = asyncio.create_task(self._run(center))
+
+    def push(self, center: int, changes: Sequence[Mapping[str, Any]]) -> None:
+        """What a contact centre has said by itself. One that is not watched, or takes no pushes, is passed over."""
+        connector = self._running.get(center)
+        if isinstance(connector, TakesPushes):
+            connector.push(changes)
 
     async def close(self) -> None:
         tasks = list(self._tasks.values())
@@ -55,6 +70,7 @@ class Watch:
         while True:
             try:
                 connector = make_connector(center.kind, json.loads(center.settings))
+                self._running[center.id] = connector
                 await connector.run(on_snapshot, on_state)
             except ValueError as error:
                 on_state(ConnectorState.FAILED, one_line(error))

@@ -11,6 +11,7 @@ from .base import (
     ConnectorState,
     ContactCenterSnapshot,
     QueueSnapshot,
+    TakesPushes,
 )
 from .registry import CONNECTOR_KINDS, make_connector
 
@@ -23,5 +24,6 @@ __all__ = [
     "ConnectorState",
     "ContactCenterSnapshot",
     "QueueSnapshot",
+    "TakesPushes",
     "make_connector",
 ]

@@ -1,9 +1,9 @@
 """What every contact-centre connector delivers: complete snapshots of queues, agents and channels."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 QueueKind = Literal["OSCC", "IVR"]
 
@@ -85,3 +85,11 @@ class Connector(Protocol):
 
     async def fetch(self, timeout: float = 3.0) -> ContactCenterSnapshot:  # noqa: ASYNC109 - whole seconds of an admin's patience
         """Ask once, for the test button and the queue list; ConnectorError says what is wrong."""
+
+
+@runtime_checkable
+class TakesPushes(Protocol):
+    """A connector to which its contact centre can say itself what has changed."""
+
+    def push(self, changes: Sequence[Mapping[str, Any]]) -> None:
+        """Changes in the connector's own words, in the loop that runs it."""

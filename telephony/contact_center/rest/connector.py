@@ -1,15 +1,20 @@
-"""Asks the endpoint at a steady pace; a failure is told at once, and the next try comes later and later."""
+"""Asks the endpoint at a steady pace; a failure is told at once, and the next try comes later and later.
+
+What the contact centre pushes in between is put on top of the last answer. A push that comes while a question is under
+way is put on top of its answer too: nobody knows which of them is the newer one, and the next answer will tell.
+"""
 
 import asyncio
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 import httpx
 
 from ..base import ConnectorError, ConnectorState, ContactCenterSnapshot, OnSnapshot, OnState, QueueSnapshot
 from .mapping import AnswerError, queues_of
+from .push import Change, applied
 from .settings import RestSettings
 
 FIRST_RETRY_S: Final = 0.5
@@ -17,11 +22,16 @@ LONGEST_RETRY_S: Final = 10.0
 LONGEST_ANSWER: Final = 8 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RestConnector:
-    """Polls one endpoint."""
+    """Polls one endpoint, and takes pushes between the polls."""
 
     settings: RestSettings
+    _queues: dict[str, QueueSnapshot] | None = field(default=None, init=False)
+    """As they are known; None while the endpoint can't be asked."""
+    _pushed: list[Change] = field(default_factory=list, init=False)
+    """Since the last question left."""
+    _on_snapshot: OnSnapshot | None = field(default=None, init=False)
 
     @classmethod
     def from_settings(cls, settings: Mapping[str, object]) -> "RestConnector":
@@ -30,24 +40,37 @@ class RestConnector:
 
     async def run(self, on_snapshot: OnSnapshot, on_state: OnState) -> None:
         delay = FIRST_RETRY_S
+        self._on_snapshot = on_snapshot
         on_state(ConnectorState.CONNECTING, f"asking {self._name}")
         while True:
             try:
                 async with self._client(self.settings.timeout_s) as client:
-                    last: dict[str, QueueSnapshot] | None = None
                     while True:
                         began = time.monotonic()
-                        queues = await self._ask(client, self.settings.timeout_s)
-                        if last is None:
+                        self._pushed.clear()
+                        answer = await self._ask(client, self.settings.timeout_s)
+                        if self._queues is None:
                             on_state(ConnectorState.CONNECTED, f"connected to {self._name}")
-                        if queues != last:
-                            on_snapshot(ContactCenterSnapshot(queues, time.monotonic()))
-                        last, delay = queues, FIRST_RETRY_S
+                        self._tell(applied(answer, self._pushed))
+                        delay = FIRST_RETRY_S
                         await asyncio.sleep(max(0.0, began + self.settings.interval_s - time.monotonic()))
             except ConnectorError as error:
+                self._queues = None
                 on_state(ConnectorState.FAILED, str(error))
             await asyncio.sleep(delay)
             delay = min(2 * delay, LONGEST_RETRY_S)
+
+    def push(self, changes: Sequence[Mapping[str, Any]]) -> None:
+        """What the contact centre has pushed (`Change.as_json`), at once. In the loop of `run`."""
+        read = [Change.of_json(change) for change in changes]
+        self._pushed += read
+        if self._queues is not None:
+            self._tell(applied(self._queues, read))
+
+    def _tell(self, queues: dict[str, QueueSnapshot]) -> None:
+        changed, self._queues = queues != self._queues, queues
+        if changed and self._on_snapshot is not None:
+            self._on_snapshot(ContactCenterSnapshot(queues, time.monotonic()))
 
     async def fetch(self, timeout: float = 3.0) -> ContactCenterSnapshot:  # noqa: ASYNC109 - see Connector
         async with self._client(timeout) as client:

@@ -21,7 +21,7 @@ def queues_of(body: bytes, settings: RestSettings) -> dict[str, QueueSnapshot]:
     paths = settings.paths
     found = list(paths.queues.all(root))
     if not found and _is_absent(root, paths.queues):
-        raise AnswerError(f"has no queues at {_words(paths.queues)!r}")
+        raise AnswerError(f"has no queues at {paths.queues.words()!r}")
     queues: dict[str, QueueSnapshot] = {}
     for item in found:
         queue = _queue(item, settings)
@@ -34,36 +34,40 @@ def queues_of(body: bytes, settings: RestSettings) -> dict[str, QueueSnapshot]:
 def _queue(item: Found, settings: RestSettings) -> QueueSnapshot:
     paths = settings.paths
     name = _text(item, paths.name, "a queue without a name")
-    total = _count(item, paths.channels_total, name)
+    total = count_at(item, paths.channels_total, name)
     kind = paths.kind.first(item)
     is_ivr = str(kind).upper() == "IVR" if isinstance(kind, str) else total is not None
     if is_ivr and total is None:
-        raise AnswerError(f"tells no channels of the IVR {name!r} at {_words(paths.channels_total)!r}")
+        raise AnswerError(f"tells no channels of the IVR {name!r} at {paths.channels_total.words()!r}")
     agents = () if is_ivr else tuple(_agent(one, name, settings) for one in paths.agents.all(item))
     if not is_ivr and not agents and _is_absent(item, paths.agents):
-        raise AnswerError(f"has no agents of {name!r} at {_words(paths.agents)!r}")
+        raise AnswerError(f"has no agents of {name!r} at {paths.agents.words()!r}")
     pilot = settings.pilots.get(name) or paths.pilot.first(item)
     return QueueSnapshot(
         name=name,
         kind="IVR" if is_ivr else "OSCC",
         pilot_number=str(pilot) if isinstance(pilot, str | int) else "",
         agents=tuple(sorted(agents, key=lambda agent: agent.id)),
-        waiting_callers=_count(item, paths.waiting, name) or 0,
+        waiting_callers=count_at(item, paths.waiting, name) or 0,
         channels_total=(total or 0) if is_ivr else 0,
-        channels_busy=(_count(item, paths.channels_busy, name) or 0) if is_ivr else 0,
+        channels_busy=(count_at(item, paths.channels_busy, name) or 0) if is_ivr else 0,
     )
 
 
 def _agent(item: Found, queue: str, settings: RestSettings) -> Agent:
-    """A word for a state that nobody knows counts as signed out: such an agent is given no call."""
     paths = settings.paths
     agent_id = _text(item, paths.agent_id, f"an agent of {queue!r} without an id")
-    word = paths.agent_state.first(item)
-    if word is None or isinstance(word, dict | list):
-        raise AnswerError(f"tells no state of the agent {agent_id!r} at {_words(paths.agent_state)!r}")
     name = paths.agent_name.first(item)
-    state = settings.states.get(_word(word).casefold(), AgentState.SIGNED_OUT)
+    state = state_at(item, paths.agent_state, agent_id, settings)
     return Agent(agent_id, name if isinstance(name, str) and name else agent_id, state)
+
+
+def state_at(item: Found, path: Path, agent: str, settings: RestSettings) -> AgentState:
+    """A word for a state that nobody knows counts as signed out: such an agent is given no call."""
+    word = path.first(item)
+    if word is None or isinstance(word, dict | list):
+        raise AnswerError(f"tells no state of the agent {agent!r} at {path.words()!r}")
+    return settings.states.get(_word(word).casefold(), AgentState.SIGNED_OUT)
 
 
 def _word(value: Any) -> str:
@@ -72,18 +76,27 @@ def _word(value: Any) -> str:
 
 
 def _text(item: Found, path: Path, otherwise: str) -> str:
+    text = text_at(item, path)
+    if not text:
+        raise AnswerError(f"has {otherwise} at {path.words()!r}")
+    return text
+
+
+def text_at(item: Found, path: Path) -> str:
+    """A text or a number; empty when there is none."""
     value = path.first(item)
-    if isinstance(value, bool) or not isinstance(value, str | int) or str(value) == "":
-        raise AnswerError(f"has {otherwise} at {_words(path)!r}")
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return ""
     return str(value)[:100]
 
 
-def _count(item: Found, path: Path, queue: str) -> int | None:
+def count_at(item: Found, path: Path, queue: str) -> int | None:
+    """None when there is none."""
     value = path.first(item)
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= 1_000_000:
-        raise AnswerError(f"has {value!r} instead of a count at {_words(path)!r} of {queue!r}")
+        raise AnswerError(f"has {value!r} instead of a count at {path.words()!r} of {queue!r}")
     return value
 
 
@@ -93,7 +106,3 @@ def _is_absent(item: Found, path: Path) -> bool:
     if parts and parts[-1] == "*":
         return not any(isinstance(one.value, list | dict) for one in Path(parts[:-1]).all(item))
     return True
-
-
-def _words(path: Path) -> str:
-    return ".".join(path.parts) or "$"

@@ -38,6 +38,10 @@ class Path:
             raise ValueError(f"{text!r} is no path: {KEY} has nothing below it")
         return cls(parts)
 
+    def words(self) -> str:
+        """As an administrator writes it."""
+        return ".".join(self.parts) or "$"
+
     def all(self, root: Found) -> Iterator[Found]:
         """Everything that the path leads to."""
         found = [root]

@@ -47,6 +47,35 @@ DEFAULT_PATHS: Final[Mapping[str, str]] = {
 
 
 @dataclass(frozen=True, slots=True)
+class PushPaths:
+    """Where things are in a push: `events` in the body, the rest in an event."""
+
+    events: Path
+    queue: Path
+    agent_id: Path
+    agent_name: Path
+    agent_state: Path
+    waiting: Path
+    channels_total: Path
+    channels_busy: Path
+
+
+DEFAULT_PUSH_PATHS: Final[Mapping[str, str]] = {
+    "events": "events[*]",
+    "queue": "queue",
+    "agent_id": "agent",
+    "agent_name": "name",
+    "agent_state": "state",
+    "waiting": "waiting_callers",
+    "channels_total": "channels_total",
+    "channels_busy": "channels_busy",
+}
+
+SHORTEST_SECRET: Final = 24
+"""Characters: whoever knows it says which agents are free."""
+
+
+@dataclass(frozen=True, slots=True)
 class RestSettings:
     url: str
     username: str = ""
@@ -58,6 +87,10 @@ class RestSettings:
     paths: Paths = field(default_factory=lambda: read_paths({}))
     states: Mapping[str, AgentState] = field(default_factory=lambda: STATES)
     pilots: Mapping[str, str] = field(default_factory=dict)
+    push_secret: str = field(default="", repr=False)
+    """Empty: pushes are not taken."""
+    push_per_second: int = 20
+    push: PushPaths = field(default_factory=lambda: read_push_paths({}))
 
     @classmethod
     def read(cls, settings: Mapping[str, object]) -> "RestSettings":
@@ -76,8 +109,13 @@ class RestSettings:
             pilots={
                 name: pilot_number(value, f"pilots.{name}") for name, value in fields.object("pilots").items()
             },
+            push_secret=fields.secret("push_secret") if fields.has("push_secret") else "",
+            push_per_second=fields.whole("push_per_second", 20, 1, 1000),
+            push=read_push_paths(fields.object("push_paths")),
         )
         fields.done()
+        if 0 < len(read.push_secret) < SHORTEST_SECRET:
+            raise ValueError(f"push_secret must have {SHORTEST_SECRET} characters at least")
         if read.token and read.username:
             raise ValueError("token and username exclude each other; name one of them")
         if bool(read.username) != bool(read.password):
@@ -90,15 +128,23 @@ class RestSettings:
 
 
 def read_paths(chosen: Mapping[str, object]) -> Paths:
-    fields = Fields(chosen, "paths")
+    return Paths(**_parsed(chosen, "paths", DEFAULT_PATHS))
+
+
+def read_push_paths(chosen: Mapping[str, object]) -> PushPaths:
+    return PushPaths(**_parsed(chosen, "push_paths", DEFAULT_PUSH_PATHS))
+
+
+def _parsed(chosen: Mapping[str, object], where: str, defaults: Mapping[str, str]) -> dict[str, Path]:
+    fields = Fields(chosen, where)
     paths: dict[str, Path] = {}
-    for name, default in DEFAULT_PATHS.items():
+    for name, default in defaults.items():
         try:
             paths[name] = Path.parse(fields.text(name, default, what="a path"))
         except ValueError as error:
             raise ValueError(f"{fields.name(name)}: {error}") from error
     fields.done()
-    return Paths(**paths)
+    return paths
 
 
 def _states(chosen: Mapping[str, object]) -> Mapping[str, AgentState]:
