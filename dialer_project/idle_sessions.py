@@ -13,8 +13,8 @@ from django.utils.translation import ngettext
 _LAST_USE = "last_use"
 _STEP = 60
 """Seconds between two notes of the last use: not every request writes to the session."""
-_ALONE = ("/live/",)
-"""Addresses that open pages ask by themselves."""
+_ALONE = ("/live/", "/wallboard/events/", "/progress/")
+"""Ends of the addresses that open pages ask by themselves."""
 
 
 def end_idle_sessions(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[..., HttpResponse]:
@@ -38,7 +38,7 @@ def _look_at(request: HttpRequest) -> None:
             settings.SESSION_IDLE_MINUTES,
         )
         messages.info(request, words % {"count": settings.SESSION_IDLE_MINUTES})
-    elif (last is None or now - last > _STEP) and request.path not in _ALONE:
+    elif (last is None or now - last > _STEP) and not request.path.endswith(_ALONE):
         request.session[_LAST_USE] = now
 
 

@@ -229,7 +229,7 @@ def finish(attempt_id: int, outcome: Outcome) -> bool:
         _settle_lead(attempt.lead, outcome)
     if outcome.answered_at is not None and outcome.result != LeadStatus.AMD:
         answered.count(attempt.campaign_id, outcome.ended_at, abandoned=outcome.abandoned)
-    _announce(attempt, State.ENDED, outcome.result)
+    _announce(attempt, State.ENDED, outcome.result, answered=outcome.answered_at is not None)
     transaction.on_commit(lambda: tallies.count(tallies.RESULTS, str(outcome.result)))
     return True
 
@@ -248,7 +248,14 @@ def _lead_of(attempt: CallAttempt) -> QuerySet[Lead]:
     return Lead.objects.none() if attempt.lead_id is None else Lead.objects.filter(pk=attempt.lead_id)
 
 
-def _announce(attempt: CallAttempt, state: str, result: str = "", at: datetime | None = None) -> None:
+def _announce(
+    attempt: CallAttempt,
+    state: str,
+    result: str = "",
+    at: datetime | None = None,
+    *,
+    answered: bool = False,
+) -> None:
     announce(
         "attempt",
         attempt=attempt.pk,
@@ -256,5 +263,6 @@ def _announce(attempt: CallAttempt, state: str, result: str = "", at: datetime |
         queue=attempt.queue_id,
         state=str(state),
         result=str(result),
+        answered=answered,
         at=(at or timezone.now()).timestamp(),
     )

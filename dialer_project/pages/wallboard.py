@@ -20,8 +20,8 @@ from django.views.decorators.cache import never_cache
 
 from accounts import scope
 from campaigns.models import Campaign
-from dialer_project.pages import marks
-from dialing.engine.board import MINUTES
+from dialer_project.pages import connector_test, marks
+from dialing.engine.board import ANSWERED, MINUTES
 from dialing.events import BoardReader
 from leads.answered import Answered, answered
 from leads.models import CallAttempt, LeadStatus
@@ -55,6 +55,15 @@ def wallboard_page(request: HttpRequest) -> HttpResponse:
             (State.TRANSFERRING, _("Being transferred")),
         ],
         "results": [(status, status.label, _css(status)) for status in _SHOWN],
+        "rates": [
+            ("answer", _("Answer rate"), _("answered calls, machines too, of all dialed ones")),
+            ("amd", _("Answering machines"), _("of the answered calls")),
+            ("abandoned", _("Abandoned today"), _("of the calls that persons answered")),
+        ],
+        "agent_states": [
+            (state.value, label, tone) for state, (label, tone) in connector_test.STATES.items()
+        ],
+        "minutes": MINUTES,
         "words": {"away": _("No news from the engine."), "now": _("Live")},
     }
     return TemplateResponse(request, "dialer/wallboard.html", context)
@@ -98,10 +107,11 @@ def _figures(request: HttpRequest, board: dict[str, Any]) -> dict[str, Any]:
     total: Counter[str] = sum(minutes, Counter())
     queues = {str(campaign.queue_id) for campaign in campaigns}
     return {
+        "at": board["at"],
         "calls": calls,
         "queues": [board["queues"][queue] for queue in sorted(queues & board["queues"].keys(), key=int)],
         "minutes": minutes,
-        "rates": _rates(total, [campaign.pk for campaign in campaigns]),
+        "rates": _rates(total, _answered(board, names), [campaign.pk for campaign in campaigns]),
     }
 
 
@@ -112,17 +122,27 @@ def _minute(board: dict[str, Any], campaigns: list[str], minute: int) -> Counter
     return results
 
 
-def _rates(results: Counter[str], campaigns: list[int]) -> dict[str, float | None]:
-    """Percent. Answered, and machines among these, of the minutes shown; abandoned of today."""
+def _answered(board: dict[str, Any], campaigns: list[str]) -> int:
+    """Calls of the minutes shown that somebody or something answered, whatever their result."""
+    first = int(board["at"] // 60) - MINUTES
+    return sum(
+        counts.get(ANSWERED, 0)
+        for campaign in campaigns
+        for minute, counts in board["answered"].get(campaign, {}).items()
+        if int(minute) > first
+    )
+
+
+def _rates(results: Counter[str], answered_calls: int, campaigns: list[int]) -> dict[str, float | None]:
+    """Percent. Answered of dialed, and machines of answered, of the minutes shown; abandoned of today."""
     dialed = results.total() - results[LeadStatus.DO_NOT_CALL]
-    machines, persons = results[LeadStatus.AMD], results[LeadStatus.SUCCESS]
     today = Answered()
     for one in answered(campaigns, timezone.now().date()).values():
         today = Answered(today.persons + one.persons, today.abandoned + one.abandoned)
     rate = today.abandoned_rate
     return {
-        "answer": 100 * (machines + persons) / dialed if dialed else None,
-        "amd": 100 * machines / (machines + persons) if machines + persons else None,
+        "answer": 100 * answered_calls / dialed if dialed else None,
+        "amd": 100 * results[LeadStatus.AMD] / answered_calls if answered_calls else None,
         "abandoned": None if rate is None else 100 * rate,
     }
 

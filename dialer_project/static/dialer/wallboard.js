@@ -48,6 +48,46 @@
     }
   };
 
+  const states = Object.fromEntries(
+    [...board.querySelectorAll("[data-agent-state]")].map((one, place) => [
+      one.dataset.agentState,
+      { label: one.textContent, tone: one.dataset.tone, place },
+    ]),
+  );
+
+  // Minutes and seconds, with hours when there are some.
+  const lasting = (seconds) => {
+    const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+    return (parts[0] ? parts : parts.slice(1)).map((part) => String(part).padStart(2, "0")).join(":");
+  };
+
+  // Who is in which state and since when; those of one state together, who is longest in it first.
+  const name = (queues, now) => {
+    const lists = queues.filter((queue) => queue.agents.length).map((queue) => {
+      const list = document.createElement("ul");
+      list.className = "w-names";
+      list.setAttribute("aria-label", queue.name);
+      const agents = [...queue.agents].sort(
+        (a, b) => states[a[1]].place - states[b[1]].place || a[2] - b[2] || a[0].localeCompare(b[0], lang),
+      );
+      for (const [agent, state, since] of agents) {
+        const item = document.createElement("li");
+        const badge = document.createElement("span");
+        badge.className = `d-badge d-${states[state].tone}`;
+        badge.textContent = states[state].label;
+        const time = document.createElement("time");
+        time.textContent = lasting(Math.max(0, Math.round(now - since)));
+        item.append(agent, badge, time);
+        list.append(item);
+      }
+      const title = document.createElement("h3");
+      title.textContent = queue.name;
+      return [title, list];
+    });
+    document.getElementById("w-agents").hidden = !lists.length;
+    document.getElementById("w-names").replaceChildren(...lists.flat());
+  };
+
   const show = (figures) => {
     newsAt = Date.now();
     tell(board.dataset.now, "good");
@@ -59,15 +99,33 @@
       tile.textContent = rate === null ? "–" : `${percent.format(rate)} %`;
     }
     document.getElementById("w-abandoned").classList.toggle("w-over", figures.rates.abandoned > 3);
-    const rows = figures.queues.map((q) => cells([q.name, q.free, q.busy, q.paused, q.out, q.waiting]));
+    const rows = figures.queues.map((q) => cells([q.name, q.free, q.busy, q.wrap_up, q.paused, q.out, q.waiting]));
     document.getElementById("w-queues").replaceChildren(...rows);
     draw(figures.minutes);
+    name(figures.queues, figures.at);
   };
 
   const away = () => tell(board.dataset.away, "bad");
-  const source = new EventSource(board.dataset.events);
-  source.onmessage = (event) => show(JSON.parse(event.data));
-  source.addEventListener("away", away);
+
+  // A browser gives an answer up that is no stream: the session has ended, or a proxy speaks for a server that is away.
+  const listen = () => {
+    const source = new EventSource(board.dataset.events);
+    source.onmessage = (event) => show(JSON.parse(event.data));
+    source.addEventListener("away", away);
+    source.onerror = () => {
+      if (source.readyState === EventSource.CLOSED) setTimeout(look, 2000);
+    };
+  };
+  const look = async () => {
+    try {
+      const answer = await fetch(board.dataset.events);
+      if (answer.redirected || answer.status === 403) return location.reload();
+    } catch {
+      away();
+    }
+    listen();
+  };
+  listen();
   setInterval(() => {
     if (Date.now() - newsAt > 8000) away();
   }, 2000);
