@@ -74,13 +74,15 @@ def open_campaign(pbx: DemoPbxReady, leads: int) -> Campaign:
     return campaign
 
 
-def while_running(engine: Callable[[], Engine], story: Callable[[], Coroutine[Any, Any, None]]) -> None:
+def while_running(
+    engine: Callable[[], Engine], story: Callable[[], Coroutine[Any, Any, None]], longest: float = 15
+) -> None:
     """Runs an engine as long as `story` lasts."""
 
     async def run() -> None:
         task = asyncio.create_task(engine().run())
         try:
-            await asyncio.wait_for(story(), 15)
+            await asyncio.wait_for(story(), longest)
         finally:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
