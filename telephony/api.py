@@ -120,8 +120,10 @@ class ContactCenterSerializer(ModelSerializer):
 
     class Meta:
         model = ContactCenter
-        fields = ("id", "name", "kind", "settings", "enabled", "state", "last_error", "last_event_at")
-        read_only_fields = ("state", "last_error", "last_event_at")
+        fields = (
+            "id", "name", "kind", "settings", "enabled", "state", "last_error", "last_error_at", "last_event_at",
+        )  # fmt: skip
+        read_only_fields = ("state", "last_error", "last_error_at", "last_event_at")
 
 
 class ContactCenterViewSet(ConfigurationViewSet):

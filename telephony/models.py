@@ -40,9 +40,10 @@ class ContactCenter(models.Model):
         _("state"), max_length=20, choices=State, default=State.CONNECTING, editable=False
     )
     last_error = models.TextField(_("last error"), blank=True, editable=False)
+    last_error_at = models.DateTimeField(_("last error at"), null=True, editable=False)
     last_event_at = models.DateTimeField(_("last event"), null=True, editable=False)
 
-    history = History("settings", "state", "last_error", "last_event_at")
+    history = History("settings", "state", "last_error", "last_error_at", "last_event_at")
 
     class Meta:
         verbose_name = _("contact centre")

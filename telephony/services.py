@@ -4,6 +4,7 @@ import asyncio
 from datetime import datetime
 
 from django.db import transaction
+from django.utils import timezone
 
 from telephony.contact_center import ConnectorError, ContactCenterSnapshot, QueueSnapshot, make_connector
 from telephony.models import ContactCenter, Queue
@@ -49,8 +50,13 @@ def _fields(reported: QueueSnapshot) -> dict[str, str]:
 def record_connector_state(
     contact_center_id: int, state: str, error: str, last_event_at: datetime | None
 ) -> None:
-    """State of the connector, one sentence when something is wrong, and when it last heard anything."""
-    fields: dict[str, object] = {"state": ContactCenter.State(state), "last_error": error}
+    """State of the connector, one sentence when something is wrong, and when it last heard anything.
+
+    The last error stays, with its time, when all is well again.
+    """
+    fields: dict[str, object] = {"state": ContactCenter.State(state)}
+    if error:
+        fields |= {"last_error": error, "last_error_at": timezone.now()}
     if last_event_at is not None:
         fields["last_event_at"] = last_event_at
     ContactCenter.objects.filter(pk=contact_center_id).update(**fields)

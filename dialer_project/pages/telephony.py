@@ -186,9 +186,9 @@ class ContactCenterForm(SetupForm):
 @admin.register(ContactCenter)
 class ContactCenterAdmin(SetupAdmin):
     form = ContactCenterForm
-    list_display = ["name", "kind", "enabled", "state_now", "last_event_at", "last_error"]
+    list_display = ["name", "kind", "enabled", "state_now", "last_event_at", "error", "test"]
     search_fields = ["name"]
-    readonly_fields = ["state_now", "last_event_at", "last_error"]
+    readonly_fields = ["state_now", "last_event_at", "error"]
     change_form_outer_before_template = "dialer/list_links.html"
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
@@ -217,8 +217,20 @@ class ContactCenterAdmin(SetupAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         found: list[Any] = [(None, {"fields": ["name", "kind", "settings", "enabled"]})]
         if obj is not None:
-            found.append((_("Now"), {"fields": ["state_now", "last_event_at", "last_error"]}))
+            found.append((_("Now"), {"fields": ["state_now", "last_event_at", "error"]}))
         return found
+
+    @admin.display(description=gettext_lazy("last error"), ordering="last_error_at")
+    def error(self, center: ContactCenter) -> str:
+        """With its time: it stays when all is well again."""
+        if not center.last_error or center.last_error_at is None:
+            return center.last_error
+        at = in_zone(center.last_error_at, timezone.get_current_timezone())
+        return f"{at}: {center.last_error}"
+
+    @admin.display(description=gettext_lazy("test"))
+    def test(self, center: ContactCenter) -> SafeString:
+        return format_html('<a class="d-button" href="{}">{}</a>', self.url("test", center.pk), _("Test"))
 
     @admin.display(description=gettext_lazy("state"), ordering="state")
     def state_now(self, center: ContactCenter) -> SafeString:

@@ -190,7 +190,8 @@ class Engine:
                     self._queue_lost(queue)
         if is_connected or state is ConnectorState.STALE:
             logger.info("Contact centre %d: %s", center.id, about)
-        self._states.changed(center.id, state, "" if is_connected else about)
+        is_wrong = state in {ConnectorState.STALE, ConnectorState.FAILED}
+        self._states.changed(center.id, state, about if is_wrong else "")
 
     async def _sync(self, center: Center) -> None:
         """Writes queues that are new or have changed since the last sign-in, then looks at the newest snapshot again."""

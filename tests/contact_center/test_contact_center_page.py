@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import Role
 from dialer_project.pages.connector_test import EXAMPLES
@@ -74,6 +75,23 @@ def test_the_button_shows_what_is_wrong_in_a_sentence(master: Client, peer: AmiP
     broken = center({})
     ContactCenter.objects.filter(pk=broken.pk).update(name="Broken", settings=["no", "object"])
     assert "settings must be a JSON object" in press(master, broken)
+
+
+def test_the_list_tells_each_state_and_last_error_and_has_the_button(master: Client, peer: AmiPeer) -> None:
+    """The last error was lost as soon as the connector was connected again."""
+    row = center(peer.settings)
+    services.record_connector_state(row.pk, "FAILED", "nobody there", None)
+    services.record_connector_state(row.pk, "CONNECTING", "", None)
+    services.record_connector_state(row.pk, "CONNECTED", "", timezone.now())
+    row.refresh_from_db()
+    assert (row.state, row.last_error, row.last_error_at is not None) == ("CONNECTED", "nobody there", True)
+    for url in ("/telephony/contactcenter/", f"/telephony/contactcenter/{row.pk}/change/"):
+        page = master.get(url).content.decode()
+        assert f"/telephony/contactcenter/{row.pk}/test/" in page
+        assert ": nobody there" in page, "with its time"
+    assert "nobody there" not in master.get("/").content.decode(), "all is well"
+    shown = master.get(f"{V1}{row.pk}/").json()
+    assert (shown["last_error"], shown["last_error_at"] is not None) == ("nobody there", True)
 
 
 def test_nobody_but_a_master_presses_it(peer: AmiPeer) -> None:

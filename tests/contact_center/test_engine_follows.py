@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 
 from campaigns.announce import announce
+from campaigns.models import Campaign
+from dialing import attempt as attempts
 from dialing.engine.loop import Engine
 from dialing.records import Records
 from telephony.models import ContactCenter, Queue
+from tests.contact_center.ami_peer import AmiPeer, member, message
 from tests.contact_center.http_peer import HttpPeer
 from tests.dialing.test_engine import Messages, eventually, registered_ports, while_running
 from tests.factories import make_campaign, make_contact_center, make_leads
@@ -83,5 +86,56 @@ def test_a_queue_that_is_no_longer_reported_has_no_free_agents(records: Records)
         peer.answer = answer(free=2)
         await eventually(lambda: len(messages.sent) == 2)
         await peer.stop()
+
+    while_running(lambda: Engine(records, messages), story)
+
+
+IVR = {"pilot": "8000", "channels": 3}
+
+
+@pytest.mark.parametrize(
+    ("kind", "counted_by"),
+    [
+        (ContactCenter.Kind.REST, {}),
+        (ContactCenter.Kind.ASTERISK_AMI, {}),  # nothing counts the channels: 3 at all times
+        (ContactCenter.Kind.ASTERISK_AMI, {"user_event": "IvrChannels"}),
+    ],
+)
+def test_an_ivr_gets_a_call_for_each_channel_that_is_free(
+    records: Records, kind: ContactCenter.Kind, counted_by: dict[str, str]
+) -> None:
+    """Over HTTP and AMI; the count of a real Asterisk's channels is in test_ami_asterisk.py."""
+    center = make_contact_center(kind=kind, settings={})
+    queue = Queue.objects.create(contact_center=center, name="survey", kind=Queue.Kind.IVR)
+    campaign = make_campaign(queue=queue, type=Campaign.Type.IVR)
+    registered_ports(10)
+    make_leads(campaign, 10)
+    messages = Messages()
+    is_counted = kind == ContactCenter.Kind.REST or bool(counted_by)
+
+    async def story() -> None:
+        survey: dict[str, Any] = {"name": "survey", "channels_total": 3, "channels_busy": 1}
+        web = await HttpPeer({"queues": [survey]}).start()
+        ami = await AmiPeer([member("7101")]).start()
+        ways = {
+            ContactCenter.Kind.REST: settings(web),
+            ContactCenter.Kind.ASTERISK_AMI: {**ami.settings, "ivrs": {"survey": IVR | counted_by}},
+        }
+        await in_thread(ContactCenter.objects.update, settings=ways[kind])
+        first = 2 if kind == ContactCenter.Kind.REST else 3
+        await eventually(lambda: len(messages.sent) == first)
+        done = messages.sent[:]
+        if is_counted:
+            survey["channels_busy"] = 2
+            ami.say(message(Event="UserEvent", UserEvent="IvrChannels", Uniqueid="a caller of its own"))
+            await asyncio.sleep(0.5)
+        for attempt in done:
+            await in_thread(attempts.withdraw, attempt, "test")
+        again = {(True, 2): 1, (True, 3): 2, (False, 3): 3}[is_counted, first]
+        await eventually(lambda: len(messages.sent) == first + again)
+        await asyncio.sleep(0.5)
+        assert len(messages.sent) == first + again
+        await web.stop()
+        await ami.stop()
 
     while_running(lambda: Engine(records, messages), story)
