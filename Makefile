@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 UV     := UV_LINK_MODE=copy $(BIN)/uv
 
-.PHONY: help venv dev demo up test check format test-peers chaos bench requirements clean
+.PHONY: help venv dev demo up test shots looks check format test-peers chaos bench requirements clean
 .DEFAULT_GOAL := help
 
 help:           ## this list
@@ -47,6 +47,12 @@ format: dev     ## put the code into its format
 
 test-peers: dev ## tests against sipp and Asterisk (installs them; Debian, root)
 	@sh deploy/test_peers.sh
+
+shots: dev      ## a picture of every page in light, dark and narrow, in build/shots/
+	@$(BIN)/python -m tests.looks
+
+looks: dev      ## every page: accessible, fit for a telephone, nothing from elsewhere
+	@$(BIN)/python -m pytest -n 2 -m looks tests/looks
 
 N ?= 30
 SEED ?= 1

@@ -13,51 +13,27 @@ from accounts.models import Role
 from campaigns.models import Campaign
 from leads.models import Lead
 from tests import factories as make
+from tests.web.chromium import MARKS, faults_of, launched
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-CHROMIUM = Path("/usr/bin/chromium")
-QUIET = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.django_db(transaction=True),
-    pytest.mark.skipif(not CHROMIUM.exists(), reason="needs /usr/bin/chromium (apt-get install chromium)"),
-]
+pytestmark = MARKS
 
 
 @pytest.fixture
 def page(live_server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator["Page"]:
     """A page of a fresh browser. Fails the test when it asks another host for anything, or when a script fails."""
-    from playwright.sync_api import sync_playwright
-
     monkeypatch.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright's loop runs in this thread
-    outside: list[str] = []
-    faults: list[str] = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=QUIET)
+    with launched() as browser:
         context = browser.new_context(
             base_url=live_server.url, locale="en-US", viewport={"width": 1280, "height": 900}
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(30_000)  # on a busy machine too
         sheet = context.new_page()
-        own = (live_server.url, "data:", "blob:")
-        sheet.on(
-            "request", lambda request: None if request.url.startswith(own) else outside.append(request.url)
-        )
-        sheet.on("pageerror", lambda error: faults.append(str(error)))
+        faults = faults_of(sheet, live_server.url)
         yield sheet
-        browser.close()
         connections.close_all()  # opened while Playwright's loop ran: nobody finds them after it
-    assert not outside
     assert not faults
 
 
