@@ -335,4 +335,7 @@ class ResultRule(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"SIP {self.sip_code}" + (f", Q.850 {self.q850_cause}" if self.q850_cause else "")
+        parts = [self.get_heard_display() if self.heard else ""]
+        parts.append(f"SIP {self.sip_code}" if self.sip_code else "")
+        parts.append(f"Q.850 {self.q850_cause}" if self.q850_cause else "")
+        return ", ".join(part for part in parts if part)

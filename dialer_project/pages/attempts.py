@@ -7,6 +7,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.functional import Promise
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -25,6 +26,15 @@ from dialer_project.times import in_zone
 from leads import evidence, export
 from leads.causes import early_media_words
 from leads.models import AmdEvidence, AmdLabel, CallAttempt
+from telephony.sip.call_events import EndedBy
+
+_ENDED_BY: dict[str, Promise] = {
+    EndedBy.LOCAL: gettext_lazy("the dialer"),
+    EndedBy.REMOTE: gettext_lazy("the called side"),
+    EndedBy.REJECTED: gettext_lazy("refused before an answer"),
+    EndedBy.CANCELLED: gettext_lazy("the dialer, before an answer"),
+    EndedBy.TIMEOUT: gettext_lazy("nobody: the called side went silent"),
+}
 
 
 @admin.register(CallAttempt)
@@ -47,8 +57,10 @@ class CallAttemptAdmin(ExportedList, CampaignBarOnList, ScopedModelAdmin):
     search_fields = ["lead_name", "phone_number"]
     search_help_text = gettext_lazy("Name or number")
     ordering = ["-claimed_at", "-id"]
+    empty_words = gettext_lazy("Every call is listed here as soon as a started campaign places it.")
     change_form_outer_before_template = "dialer/evidence.html"
     readonly_fields = ["began", "answered", "transferred", "ended", "result_now", "network", "early", "amd"]
+    readonly_fields += ["ended_by_words"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CallAttempt]:
         return super().get_queryset(request).select_related("campaign")
@@ -62,11 +74,18 @@ class CallAttemptAdmin(ExportedList, CampaignBarOnList, ScopedModelAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         return [
             (None, {"fields": ["campaign_name", "lead_name", "phone_number", "number"]}),
-            (_("Result"), {"fields": ["state", "result_now", "network", "early", "reason", "ended_by"]}),
+            (
+                _("Result"),
+                {"fields": ["state", "result_now", "network", "early", "reason", "ended_by_words"]},
+            ),
             (_("Times"), {"fields": ["began", "answered", "transferred", "ended"]}),
             (_("Answering machine detection"), {"fields": ["amd"]}),
             (_("Technical"), {"fields": ["call_id", "worker"]}),
         ]
+
+    @admin.display(description=gettext_lazy("ended by"))
+    def ended_by_words(self, attempt: CallAttempt) -> str:
+        return str(_ENDED_BY.get(attempt.ended_by, "–"))
 
     @admin.display(description=gettext_lazy("dialed"), ordering="claimed_at")
     def began(self, attempt: CallAttempt) -> str:

@@ -5,11 +5,13 @@ from typing import Any
 from django.apps import apps
 from django.contrib import admin
 from django.core.exceptions import FieldDoesNotExist
+from django.db.models import BooleanField
 from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timezone import get_current_timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.models import Change
 from dialer_project.admin_base import ScopedModelAdmin
@@ -75,7 +77,14 @@ class ChangeAdmin(ScopedModelAdmin):
 
     @admin.display(description=gettext_lazy("changes"))
     def changes(self, change: Change) -> Any:
-        return marks.lines([field_words(change, *field) for field in change.fields]) or "–"
+        words = [field_words(change, *field) for field in change.fields if _says_something(change, *field)]
+        if len(words) <= _AT_ONCE:
+            return marks.lines(words) or "–"
+        summary = ngettext("%(count)d field", "%(count)d fields", len(words)) % {"count": len(words)}
+        items = format_html_join("", "<li>{}</li>", ((line,) for line in words))
+        return format_html(
+            '<details class="d-changes"><summary>{}</summary><ul>{}</ul></details>', summary, items
+        )
 
 
 def kind_words(kind: str) -> str:
@@ -85,14 +94,35 @@ def kind_words(kind: str) -> str:
         return kind
 
 
+_AT_ONCE = 4
+"""So many fields are shown without being asked for."""
+_NOTHING = {"", "None", "[]", "{}"}
+
+
+def _says_something(change: Change, name: str, old: str | None = None, new: str | None = None) -> bool:
+    """A new object's empty fields are no news."""
+    return change.action == Change.Action.CHANGED or old is None or not {old, new} <= _NOTHING
+
+
 def field_words(change: Change, name: str, old: str | None = None, new: str | None = None) -> str:
-    """`name: old → new`; a secret has no values."""
+    """`name: old → new`, as the pages name both; a secret has no values."""
     try:
-        label = str(getattr(apps.get_model(change.kind)._meta.get_field(name), "verbose_name", name))
-    except (LookupError, FieldDoesNotExist):
-        label = name
+        field = apps.get_model(change.kind)._meta.get_field(name)
+    except (LookupError, FieldDoesNotExist):  # of an earlier version
+        field = None
+    label = str(getattr(field, "verbose_name", name))
     if old is None or new is None:
         return label
+    before, after = _value_words(field, old), _value_words(field, new)
     if change.action == Change.Action.CHANGED:
-        return f"{label}: {old or '–'} → {new or '–'}"
-    return f"{label}: {new or old}"
+        return f"{label}: {before} → {after}"
+    return f"{label}: {after if old in _NOTHING else before}"
+
+
+def _value_words(field: Any, value: str) -> str:
+    if value in _NOTHING:
+        return "–"
+    if isinstance(field, BooleanField):
+        return _("yes") if value == "True" else _("no")
+    choices = getattr(field, "flatchoices", None) or []
+    return str({str(key): words for key, words in choices}.get(value, value))

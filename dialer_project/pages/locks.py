@@ -20,16 +20,36 @@ from dialer_project.times import in_zone
 
 @admin.register(SignInLock)
 class SignInLockAdmin(ScopedModelAdmin):
-    list_display = ["username", "ip_address", "user_agent", "wrong_words", "last_words", "lock"]
+    list_display = ["name_words", "address_words", "wrong_words", "last_words", "lock"]
     list_display_links = None
     search_fields = ["username", "ip_address"]
     ordering = ["-attempt_time"]
+    empty_words = gettext_lazy("Nobody has typed a wrong password lately.")
     list_per_page = 25
     actions = ["release_chosen"]
-    fields = readonly_fields = ["username", "ip_address", "user_agent", "wrong_words", "last_words", "lock"]
+    fields = readonly_fields = [
+        "name_words",
+        "address_words",
+        "browser_words",
+        "wrong_words",
+        "last_words",
+        "lock",
+    ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return lockout.with_totals(super().get_queryset(request))
+
+    @admin.display(description=gettext_lazy("user name"), ordering="username")
+    def name_words(self, row: Any) -> str:
+        return row.username or "–"
+
+    @admin.display(description=gettext_lazy("from address"), ordering="ip_address")
+    def address_words(self, row: Any) -> str:
+        return row.ip_address or "–"
+
+    @admin.display(description=gettext_lazy("browser"))
+    def browser_words(self, row: Any) -> str:
+        return row.user_agent or "–"
 
     @admin.display(description=gettext_lazy("wrong passwords"))
     def wrong_words(self, row: Any) -> int:
