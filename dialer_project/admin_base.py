@@ -15,6 +15,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Model, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from unfold.admin import ModelAdmin
 
@@ -102,6 +103,12 @@ class ScopedModelAdmin(ModelAdmin):  # type: ignore[misc]
     list_filter_submit = False
     list_fullwidth = True
     change_form_before_template = "dialer/seen.html"
+    locked_words: str | Promise = ""
+    """Why a row that the user may delete can't be deleted now, where that is its state."""
+    stays_words: str | Promise = ""
+    """What a deletion leaves."""
+    empty_words: str | Promise = ""
+    """Of a list without any row: how rows come there."""
 
     # --- rows ---------------------------------------------------------------------------------------
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -210,9 +217,16 @@ class ScopedModelAdmin(ModelAdmin):  # type: ignore[misc]
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         try:
-            response: HttpResponse = super().delete_view(request, object_id, extra_context)
+            more = {"stays_words": self.stays_words, **(extra_context or {})}
+            response: HttpResponse = super().delete_view(request, object_id, more)
         except ValidationError as refusal:
             self.tell(request, refusal)
+            return HttpResponseRedirect(self.url("change", object_id))
+        except PermissionDenied:
+            row = self.get_object(request, object_id)
+            if row is None or not self.locked_words or not self._may(request, Action.DELETE, row):
+                raise
+            messages.error(request, str(self.locked_words))  # their right, but not now
             return HttpResponseRedirect(self.url("change", object_id))
         return response
 
@@ -268,10 +282,11 @@ class ScopedModelAdmin(ModelAdmin):  # type: ignore[misc]
         )
 
     def page_context(self, request: HttpRequest, title: str, **more: Any) -> dict[str, Any]:
-        """Context of a further page."""
+        """Context of a further page; `title` says what is done there, the row is named before it."""
         return {
             **self.admin_site.each_context(request),
             "title": title,
+            "page_title": title,
             "opts": self.model._meta,
             "model_admin": self,
             **more,

@@ -88,6 +88,8 @@ _SIDEBAR: list[dict[str, Any]] = [
                 "title": _("Diagnostics"),
                 "icon": "stethoscope",
                 "link": reverse_lazy("admin:diagnostics"),
+                # else Unfold marks it on the pages below its address, too
+                "active": lambda request: request.path == reverse_lazy("admin:diagnostics"),
                 "permission": lambda request: getattr(request.user, "role", None) == "MASTER",
             },
             {

@@ -5,6 +5,7 @@ from typing import Any
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts import scope
 from accounts.scope import Action
@@ -71,6 +72,11 @@ def named_campaign(request: HttpRequest, parameter: str = "campaign") -> Campaig
     if not pk.isdecimal() or int(pk) >= 2**63:
         return None
     return scope.visible(request.user, Campaign.objects.filter(pk=pk)).select_related("group").first()
+
+
+STARTED_WORDS = gettext_lazy(
+    "The campaign is started. Settings, schedules and leads change only while it is stopped."
+)
 
 
 class CampaignBarOnList:

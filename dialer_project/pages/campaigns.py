@@ -21,7 +21,7 @@ from campaigns import selectors, services
 from campaigns.models import Campaign
 from dialer_project.admin_base import ScopedModelAdmin, refusal_words
 from dialer_project.pages import marks
-from dialer_project.pages.campaign_bar import campaign_bar
+from dialer_project.pages.campaign_bar import STARTED_WORDS, campaign_bar
 from dialer_project.pages.campaign_form import CampaignForm
 from dialer_project.pages.filters import CampaignGroupFilter, CampaignQueueFilter
 from dialer_project.pages.live import campaign_figures
@@ -37,6 +37,11 @@ class CampaignAdmin(ScopedModelAdmin):
     list_filter = ["state", "type", ("group", CampaignGroupFilter), ("queue", CampaignQueueFilter)]
     search_fields = ["name", "description"]
     ordering = ["name"]
+    locked_words = STARTED_WORDS
+    stays_words = gettext_lazy("The records of its calls are kept.")
+    empty_words = gettext_lazy(
+        "A campaign is a list of leads, the days and hours to call them, and the queue that answers."
+    )
     readonly_fields = ["calendar", "group_words"]
     change_form_outer_before_template = "dialer/campaign_bar.html"
     list_after_template = "dialer/live_list.html"
@@ -206,7 +211,7 @@ class CampaignAdmin(ScopedModelAdmin):
         if "dialog" in request.GET:
             return TemplateResponse(request, "dialer/summary_dialog.html", summary_page(request, campaign))
         context = self.page_context(
-            request, campaign.name, original=campaign, **summary_page(request, campaign)
+            request, _("Summary"), original=campaign, **summary_page(request, campaign)
         )
         return TemplateResponse(request, "dialer/summary.html", context)
 
@@ -219,8 +224,7 @@ class CampaignAdmin(ScopedModelAdmin):
             _("Leads"): sum(summary.total for summary in summaries.values()),
             _("Lead uploads"): sum(campaign.uploads.count() for campaign in objs),
         }
-        kept = _("The records of its calls are kept.")
-        return [*(str(campaign) for campaign in objs), kept], counts, set(), []
+        return [str(campaign) for campaign in objs], counts, set(), []
 
     def remove(self, actor: User, obj: Campaign) -> None:
         services.delete_campaign(actor, obj)

@@ -178,7 +178,7 @@ class DncNumberAdmin(ScopedModelAdmin):
                 return HttpResponseRedirect(self.url("changelist"))
         context = self.page_context(
             request,
-            str(number.pk),
+            _("Take off the list"),
             original=number,
             form=form,
             explanation=_("The number may be called again. Who took it off, when and why is kept."),
@@ -193,6 +193,7 @@ class DncRemovalAdmin(ScopedModelAdmin):
     list_display = ["number", "reason", "removed_by", "removed_at"]
     list_display_links = None
     search_fields = ["=number"]
+    empty_words = gettext_lazy("No number has been taken off the list.")
     list_per_page = 50
     list_select_related = ["removed_by"]
 

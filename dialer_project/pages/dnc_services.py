@@ -111,7 +111,7 @@ class DncServiceAdmin(ScopedModelAdmin):
                 self._say(request, result)
         context = self.page_context(
             request,
-            service.name,
+            _("Test"),
             original=service,
             form=form,
             explanation=_("The service is asked now, with the settings as they are saved."),

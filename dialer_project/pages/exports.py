@@ -17,7 +17,6 @@ class ExportedList:
     """For admin classes: `exported` writes the rows; the list has a button for each kind of file."""
 
     exported: Callable[[str, QuerySet[Any]], HttpResponseBase]
-    list_before_template = "dialer/list_before.html"
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         query = f"?{request.GET.urlencode()}" if request.GET else ""

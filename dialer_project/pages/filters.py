@@ -1,6 +1,6 @@
 """Filters of lists. A filter never names a row that its user may not see."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib.admin import RelatedFieldListFilter, SimpleListFilter
 from django.db.models import QuerySet
@@ -91,12 +91,27 @@ class NotYetDoneFilter(SimpleListFilter):
     title = _("progress")
     parameter_name = "progress"
 
+    options: ClassVar = [("", _("Not yet done")), ("done", _("Done")), ("all", _("All"))]
+
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("done", _("Done")), ("all", _("All"))]
+        return self.options[1:]
+
+    @classmethod
+    def segments(cls, request: HttpRequest) -> list[dict[str, Any]]:
+        """The same choice above the list: what is hidden by default must not look lost."""
+        chosen = request.GET.get(cls.parameter_name, "")
+        query = request.GET.copy()
+        query.pop("p", None)
+        rows = []
+        for value, words in cls.options:
+            query[cls.parameter_name] = value
+            if not value:
+                del query[cls.parameter_name]
+            rows.append({"title": words, "url": f"?{query.urlencode()}", "active": value == chosen})
+        return rows
 
     def choices(self, changelist: Any) -> Any:
-        options = [(None, _("Not yet done")), *self.lookup_choices]
-        for value, words in options:
+        for value, words in [(None, self.options[0][1]), *self.lookup_choices]:
             chosen = self.value() == value or (value is None and self.value() not in {"done", "all"})
             query = changelist.get_query_string(
                 {self.parameter_name: value} if value else {}, [] if value else [self.parameter_name]

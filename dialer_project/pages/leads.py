@@ -7,6 +7,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -16,7 +17,12 @@ from accounts.models import User
 from accounts.paging import LargePaginator
 from dialer_project.admin_base import ScopedModelAdmin, ServiceForm
 from dialer_project.pages import kept_paginator, marks
-from dialer_project.pages.campaign_bar import CampaignBarOnList, campaign_bar, chosen_campaign
+from dialer_project.pages.campaign_bar import (
+    STARTED_WORDS,
+    CampaignBarOnList,
+    campaign_bar,
+    chosen_campaign,
+)
 from dialer_project.pages.exports import ExportedList
 from dialer_project.pages.filters import CampaignFilter, NotYetDoneFilter
 from dialer_project.pages.kept_paginator import KeptCountChangeList
@@ -40,6 +46,9 @@ class LeadAdmin(ExportedList, CampaignBarOnList, ScopedModelAdmin):
     exported = staticmethod(export.leads)
     form = LeadForm
     bar_tab = "leads"
+    locked_words = STARTED_WORDS
+    stays_words = gettext_lazy("The records of its calls are kept.")
+    empty_words = gettext_lazy("Leads come by upload, on the page of a stopped campaign.")
     list_display = ["name", "phone_number", "campaign", "status_now", "attempts", "due"]
     list_display_links = ["name"]
     list_filter = [NotYetDoneFilter, "status", ("campaign", CampaignFilter)]
@@ -59,6 +68,10 @@ class LeadAdmin(ExportedList, CampaignBarOnList, ScopedModelAdmin):
     def get_paginator(self, request: HttpRequest, queryset: Any, per_page: int, *args: Any) -> LargePaginator:
         return kept_paginator.paginator(request, queryset, per_page)
 
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        more = {"segments": NotYetDoneFilter.segments(request), **(extra_context or {})}
+        return super().changelist_view(request, more)
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Lead]:
         return super().get_queryset(request).select_related("campaign")
 
@@ -77,9 +90,12 @@ class LeadAdmin(ExportedList, CampaignBarOnList, ScopedModelAdmin):
 
     @admin.display(description=gettext_lazy("next attempt"), ordering="next_attempt_at")
     def due(self, lead: Lead) -> Any:
-        if lead.pool == Lead.Pool.WAITING and lead.attempts:
+        waits = lead.pool == Lead.Pool.WAITING
+        if waits and lead.attempts and lead.next_attempt_at > timezone.now():
             return in_zone(lead.next_attempt_at, lead.campaign.zone)
-        if lead.pool == Lead.Pool.WAITING:
+        if waits and not lead.campaign.is_started:
+            return _("when the campaign is started")
+        if waits:
             return _("as soon as an agent is free")
         return marks.state_badge(Lead.Pool, lead.pool)
 

@@ -22,7 +22,13 @@ from campaigns import services
 from campaigns.models import Campaign, Schedule
 from dialer_project.admin_base import ScopedModelAdmin, ServiceForm, add_refusal
 from dialer_project.pages import marks
-from dialer_project.pages.campaign_bar import CampaignBarOnList, campaign_bar, chosen_campaign, named_campaign
+from dialer_project.pages.campaign_bar import (
+    STARTED_WORDS,
+    CampaignBarOnList,
+    campaign_bar,
+    chosen_campaign,
+    named_campaign,
+)
 from dialer_project.pages.filters import CampaignFilter
 from dialer_project.times import clock, day_words
 
@@ -60,12 +66,14 @@ class HoursForm(forms.Form):
 class ScheduleAdmin(CampaignBarOnList, ScopedModelAdmin):
     form = ScheduleForm
     bar_tab = "schedules"
+    locked_words = STARTED_WORDS
     list_display = ["day", "campaign", "hours", "state_now", "actions_of_row"]
     list_display_links = None
     list_filter = [("campaign", CampaignFilter), "state", "date"]
     list_filter_sheet = True
     list_per_page = 31
     ordering = ["date", "campaign__name"]
+    empty_words = gettext_lazy("A campaign brings its schedules along: one for each chosen day of its dates.")
     change_form_outer_before_template = "dialer/campaign_bar.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Schedule]:
@@ -174,7 +182,7 @@ class ScheduleAdmin(CampaignBarOnList, ScopedModelAdmin):
                 return HttpResponseRedirect(self.list_of(campaign))
         context = self.page_context(
             request,
-            campaign.name,
+            _("Edit all remaining"),
             original=campaign,
             form=form,
             campaign_bar=campaign_bar(request, campaign, "schedules"),

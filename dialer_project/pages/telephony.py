@@ -206,7 +206,7 @@ class ContactCenterAdmin(SetupAdmin):
         queues, error = connector_test.ask(center)
         context = self.page_context(
             request,
-            _("Test of %(name)s") % {"name": center.name},
+            _("Test"),
             original=center,
             queues=queues,
             error=error,

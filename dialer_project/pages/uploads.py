@@ -58,6 +58,7 @@ class LeadUploadAdmin(CampaignBarOnList, ScopedModelAdmin):
     list_filter_sheet = True
     search_fields = ["file_name"]
     ordering = ["-uploaded_at"]
+    empty_words = gettext_lazy("Lead files are uploaded on the page of a stopped campaign.")
     readonly_fields = ["uploaded", "uploader", "progress", "problem", *COUNTS, "refused"]
     change_form_outer_before_template = "dialer/campaign_bar.html"
 

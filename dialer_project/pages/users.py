@@ -138,7 +138,7 @@ class UserAdmin(ScopedModelAdmin):
                 return HttpResponseRedirect(self.url("change", user.pk))
         context = self.page_context(
             request,
-            user.username,
+            _("Set password"),
             original=user,
             form=form,
             explanation=_("The user's open sessions end; they sign in again with the new password."),

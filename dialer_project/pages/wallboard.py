@@ -49,7 +49,7 @@ def wallboard_page(request: HttpRequest) -> HttpResponse:
         "campaigns": campaigns,
         "chosen": chosen,
         "states": [
-            (State.CLAIMED, _("Claimed")),
+            (State.CLAIMED, _("About to be dialed")),
             (State.DIALING, _("Ringing")),
             (State.ANSWERED, _("Answered")),
             (State.TRANSFERRING, _("Being transferred")),

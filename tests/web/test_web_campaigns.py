@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from accounts.models import Role, User
 from campaigns.models import Campaign, Schedule
+from dialer_project.pages.campaign_bar import STARTED_WORDS
 from telephony.models import Queue
 from tests import factories as make
 from tests.web.web_world import signed_in
@@ -134,7 +135,8 @@ def test_a_started_campaign_is_shown_read_only_with_the_reason(browser: Client, 
     assert "change only while it is stopped" in page
     assert 'name="pilot_number"' not in page
     assert browser.post(f"/campaigns/campaign/{campaign.pk}/change/", {"name": "x"}).status_code == 403
-    assert browser.post(f"/campaigns/campaign/{campaign.pk}/delete/", {"post": "yes"}).status_code == 403
+    refused = browser.post(f"/campaigns/campaign/{campaign.pk}/delete/", {"post": "yes"}, follow=True)
+    assert str(STARTED_WORDS) in [str(message) for message in refused.context["messages"]]
     assert Campaign.objects.filter(pk=campaign.pk, name=campaign.name).exists()
 
 
@@ -208,7 +210,7 @@ def test_deleting_tells_what_goes_and_keeps_the_calls(browser: Client, ana: User
     attempt = make.make_attempt(campaign.leads.get(), state="ENDED", ended_at=timezone.now())
     address = f"/campaigns/campaign/{campaign.pk}/delete/"
     page = browser.get(address).content.decode()
-    assert "Leads: 1" in page
+    assert "<dt>Leads</dt><dd>1</dd>" in page
     assert "The records of its calls are kept." in page
     assert browser.post(address, {"post": "yes"}).status_code == 302
     attempt.refresh_from_db()
@@ -275,7 +277,8 @@ def test_schedules_of_a_started_campaign_stay(browser: Client, ana: User) -> Non
     schedule = campaign.schedules.get()
     hours = {"start_time": "08:00", "end_time": "09:00"}
     assert browser.post(f"/campaigns/schedule/{schedule.pk}/change/", hours).status_code == 403
-    assert browser.post(f"/campaigns/schedule/{schedule.pk}/delete/", {"post": "yes"}).status_code == 403
+    refused = browser.post(f"/campaigns/schedule/{schedule.pk}/delete/", {"post": "yes"}, follow=True)
+    assert str(STARTED_WORDS) in [str(message) for message in refused.context["messages"]]
     refused = browser.post(f"/campaigns/schedule/hours/{campaign.pk}/", hours)
     assert "Stop it first" in refused.content.decode()
     schedule.refresh_from_db()

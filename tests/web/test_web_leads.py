@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from campaigns.models import Campaign
+from dialer_project.pages.campaign_bar import STARTED_WORDS
 from leads.models import Lead, LeadUpload
 from tests import factories as make
 from tests.web.web_world import signed_in
@@ -136,7 +137,8 @@ def test_leads_of_a_started_campaign_neither_change_nor_go(browser: Client, ana:
     assert (
         browser.post(f"{address}/change/", {"name": "x", "phone_number": "554183015040"}).status_code == 403
     )
-    assert browser.post(f"{address}/delete/", {"post": "yes"}).status_code == 403
+    refused = browser.post(f"{address}/delete/", {"post": "yes"}, follow=True)
+    assert str(STARTED_WORDS) in [str(message) for message in refused.context["messages"]]
     chosen = {"action": "remove_chosen", "_selected_action": [lead.pk]}
     answer = browser.post("/leads/lead/", chosen, follow=True)
     assert "The campaign is started. Stop it first." in answer.content.decode()

@@ -85,7 +85,8 @@
 
   async function run(button) {
     const token = button.form.querySelector('input[name="csrfmiddlewaretoken"]').value;
-    button.disabled = true;
+    if (button.hasAttribute("aria-busy")) return;
+    button.setAttribute("aria-busy", "true"); // not disabled: that would lose the keyboard's focus
     try {
       const answer = await fetch(button.getAttribute("formaction"), {
         method: "POST",
@@ -99,7 +100,7 @@
     } catch {
       button.form.submit();
     } finally {
-      button.disabled = false;
+      button.removeAttribute("aria-busy");
     }
   }
 
@@ -174,5 +175,9 @@
     });
     addEventListener("scroll", () => find(".d-menu:popover-open").forEach((menu) => menu.hidePopover()), true);
     offerQueues();
+    // On a narrow screen the tabs scroll: the one that is open is seen.
+    const tabs = document.querySelector(".d-tabs");
+    const open = tabs?.querySelector(".d-active");
+    if (open) tabs.scrollLeft = open.offsetLeft - (tabs.clientWidth - open.offsetWidth) / 2;
   });
 })();
