@@ -8,6 +8,7 @@ event and milliseconds of its answers. `--shot` keeps a picture of the whole pag
 """
 
 import argparse
+import os
 import sys
 import tempfile
 import time
@@ -109,6 +110,7 @@ def look(chain: Chain, options: Any) -> dict[str, Any]:
     from accounts.models import Role
     from tests.factories import make_user
 
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"  # Playwright's loop runs in this thread
     viewer = make_user(Role.CAMPAIGN_SUPERVISOR, [chain.campaign.group], password=PASSWORD)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
