@@ -20,17 +20,14 @@ from dialing import reports, tallies
 from dialing.announcements import listen
 from dialing.claim import claim_leads
 from dialing.engine.board import Board, calls_in_flight, recent_results
-from dialing.engine.book import Book, Center, read_book
-from dialing.engine.center_state import CenterStates
+from dialing.engine.book import Book, read_book
+from dialing.engine.centers import Centers
 from dialing.engine.publisher import Publisher
-from dialing.engine.watch import Watch
 from dialing.events import ATTEMPTS, BOARD, EventWriter
 from dialing.models import Repair
-from dialing.pacing import Pacer, Supply
+from dialing.pacing import Pacer
 from dialing.records import Records, one_line
 from leads.models import CallAttempt, LeadStatus
-from telephony import services as telephony
-from telephony.contact_center import AgentState, ConnectorState, ContactCenterSnapshot, QueueSnapshot
 
 logger = logging.getLogger(__name__)
 
@@ -45,18 +42,19 @@ class Engine:
         self._records = records
         self._publisher = publisher
         self._pacer = Pacer()
-        self._watch = Watch(self._on_snapshot, self._on_state)
-        self._queues: dict[tuple[int, str], int] = {}  # (contact centre, queue's name) -> queue
-        self._snapshots: dict[int, ContactCenterSnapshot] = {}
-        self._connected: set[int] = set()
-        self._signed_in: set[int] = set()  # contact centres whose queues are yet to be compared with the rows
-        self._states = CenterStates(self._quietly, self._spawn)
-        self._syncing: set[int] = set()
+        self._board = Board()
+        self._centers = Centers(
+            self._pacer,
+            self._board,
+            in_thread=self._in_thread,
+            quietly=self._quietly,
+            spawn=self._spawn,
+            changed=self._pace,
+        )
         self._look = asyncio.Event()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._missing: dict[int, float] = {}  # attempts that the database has ended -> since when we know
         self._has_book = False
-        self._board = Board()
         self._events = EventWriter()
         self._next_turn: asyncio.TimerHandle | None = None  # when the carriers take another call
 
@@ -93,7 +91,7 @@ class Engine:
         if not self._has_book:
             self._board.seed(await self._in_thread(recent_results, timezone.now()))
         self._has_book = True
-        self._pacer.still_there(self._connected_queues(), time.monotonic())
+        self._pacer.still_there(self._centers.connected_queues(), time.monotonic())
         self._pace()
         calls = await self._in_thread(calls_in_flight)
         self._events.put(BOARD, self._board.as_json(time.time(), calls))
@@ -101,7 +99,7 @@ class Engine:
     def _apply(self, book: Book, read_at: float) -> None:
         """Makes the pacer agree with the database as it was at `read_at`."""
         now = time.monotonic()
-        self._watch.follow(book.centers)
+        self._centers.follow(book.centers)
         self._pacer.campaigns(book.demands)
         self._pacer.ports(book.capacity.calls, per_second=book.capacity.per_second)
         settling = {entry.id for entry in book.attempts if not entry.is_open}
@@ -135,7 +133,7 @@ class Engine:
                 self._pacer.leads_came(announcement["campaign"])
                 self._pace()
             case "push":
-                self._watch.push(announcement["center"], announcement["changes"])
+                self._centers.push(announcement["center"], announcement["changes"])
             case _:
                 self._look.set()
 
@@ -157,57 +155,6 @@ class Engine:
             self._pacer.ended(attempt, transferred=transferred, now=now)
         self._pace()  # a transfer may be the one that an agent's pick-up was waiting for
 
-    def _on_snapshot(self, center: Center, snapshot: ContactCenterSnapshot) -> None:
-        self._snapshots[center.id] = snapshot
-        is_new = center.id in self._signed_in
-        heard_at, freed = timezone.now(), set()
-        for name, queue in snapshot.queues.items():
-            queue_id = self._queues.get((center.id, name))
-            if queue_id is None:
-                is_new = True
-            else:
-                self._board.queue(queue_id, queue, heard_at.timestamp())
-                if self._pacer.queue_reported(queue_id, _supply(queue), time.monotonic()):
-                    freed.add(queue_id)
-        for (owner, name), queue_id in self._queues.items():
-            if owner == center.id and name not in snapshot.queues:
-                self._queue_lost(queue_id)
-        self._pace(freed, heard_at)
-        if is_new and center.id not in self._syncing:
-            self._syncing.add(center.id)
-            self._spawn(self._sync(center))
-        self._states.heard(center.id)
-
-    def _on_state(self, center: Center, state: ConnectorState, about: str) -> None:
-        is_connected = state is ConnectorState.CONNECTED
-        if is_connected:
-            self._connected.add(center.id)
-            self._signed_in.add(center.id)
-        else:
-            self._connected.discard(center.id)
-            for (owner, _name), queue in self._queues.items():
-                if owner == center.id:
-                    self._queue_lost(queue)
-        if is_connected or state is ConnectorState.STALE:
-            logger.info("Contact centre %d: %s", center.id, about)
-        is_wrong = state in {ConnectorState.STALE, ConnectorState.FAILED}
-        self._states.changed(center.id, state, about if is_wrong else "")
-
-    async def _sync(self, center: Center) -> None:
-        """Writes queues that are new or have changed since the last sign-in, then looks at the newest snapshot again."""
-        self._signed_in.discard(center.id)
-        try:
-            ids = await self._in_thread(telephony.sync_queues, center.id, self._snapshots[center.id])
-        except (OperationalError, InterfaceError):
-            await asyncio.sleep(EVERY)
-            ids = {}
-            self._signed_in.add(center.id)
-        finally:
-            self._syncing.discard(center.id)
-        self._queues.update({(center.id, name): queue for name, queue in ids.items()})
-        if center.id in self._connected:
-            self._on_snapshot(center, self._snapshots[center.id])
-
     async def _report(self) -> None:
         """The leader's own numbers, for the pages and `/metrics`."""
         while True:
@@ -215,22 +162,9 @@ class Engine:
             numbers = {
                 "reservations": self._pacer.reservations,
                 "reservations_without_attempt": len(self._missing),
-                "queues": len(self._queues),
-                "connected": len(self._connected),
+                **self._centers.numbers(),
             }
             await self._quietly(reports.write, "engine", reports.process_name(), numbers)
-
-    def _queue_lost(self, queue: int) -> None:
-        self._pacer.queue_lost(queue)
-        self._board.lost(queue)
-
-    def _connected_queues(self) -> list[int]:
-        """Those that the last snapshot of a connected contact centre has."""
-        return [
-            queue
-            for (center, name), queue in self._queues.items()
-            if center in self._connected and name in self._snapshots[center].queues
-        ]
 
     # --- calls ---------------------------------------------------------------------------------------
 
@@ -302,22 +236,10 @@ class Engine:
         if self._next_turn is not None:
             self._next_turn.cancel()
         self._events.close()
-        await self._watch.close()
+        await self._centers.close()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-
-
-def _supply(queue: QueueSnapshot) -> Supply:
-    """An agent in wrap-up counts as busy: somebody who went there from free was on a call between two reports."""
-    if queue.kind == "IVR":
-        return Supply.of_channels(queue.channels_total, queue.channels_busy, queue.waiting_callers)
-    busy = (AgentState.BUSY, AgentState.WRAP_UP)
-    return Supply(
-        free=frozenset(agent.id for agent in queue.agents if agent.state is AgentState.FREE),
-        busy=frozenset(agent.id for agent in queue.agents if agent.state in busy),
-        waiting=queue.waiting_callers,
-    )
 
 
 def _monotonic(epoch: float) -> float:
