@@ -4,8 +4,6 @@ One event loop with one SIP user agent carries all calls; a task's thread takes 
 call to the loop and waits for its events. Ports and attempts are held by leases that the worker renews.
 """
 
-import asyncio
-import contextlib
 import logging
 import os
 import threading
@@ -15,11 +13,10 @@ from typing import Any
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError
-from django.db.models.functions import Now
 
 from campaigns.models import Campaign
 from dialing import attempt as attempts
-from dialing import carriers, evidence, ports, reports, tallies
+from dialing import carriers, evidence, ports, reports
 from dialing.announcements import listen
 from dialing.attempt import Outcome
 from dialing.call_loop import CallEvents, CallLoop, Ended, NotDialed, Progress
@@ -27,21 +24,14 @@ from dialing.call_report import CallReport
 from dialing.carriers import NotYet
 from dialing.free_ports import FreePorts
 from dialing.intake import SOON, Intake
-from dialing.leases import LEASE, RENEW_ATTEMPTS_EVERY
-from dialing.models import Repair
 from dialing.port_keeper import PortKeeper
 from dialing.records import Records, one_line
-from dialing.worker_reconcile import WorkerReconciler
-from leads.models import CallAttempt, LeadStatus
-from telephony import result_table
+from dialing.worker_upkeep import ActiveAttempts, Upkeep, note_cancelled
+from leads.models import LeadStatus
 from telephony.sip.account import SipAccount
 
 logger = logging.getLogger(__name__)
 
-LOOK_EVERY = 1.0
-"""Seconds between looks whether a campaign with ringing calls was stopped, should an announcement be lost (I6)."""
-READ_RESULTS_EVERY = 5.0
-"""Seconds between looks at the result table, which a Master may change."""
 HANG_UP_S = 5.0
 """Seconds of `CALLS_STOP_SECONDS` that hanging up and recording take; answered calls may go on for the rest."""
 LAST_WORDS_S = 1.5
@@ -58,12 +48,8 @@ class CallsWorker:
         self.intake = Intake(self.ports)
         self.calls = CallLoop(capacity)
         self.keeper = PortKeeper(self.name, capacity, self.calls.agent, self.records, self.ports)
-        self._reconciler = WorkerReconciler(self.calls, _repaired)
-        self._active: dict[
-            int, CallEvents
-        ] = {}  # attempts that this process renews, and what their threads hear
-        self._ended: set[int] = set()  # those of them that the database had ended at the last renewal
-        self._lock = threading.Lock()
+        self._active = ActiveAttempts()
+        self.upkeep = Upkeep(self.name, self.calls, self.records, self.ports, self._active)
         self._draining = threading.Event()
 
     def start(self) -> None:
@@ -71,10 +57,7 @@ class CallsWorker:
         for work in (
             self.keeper.run(),
             listen(f"dialer calls {self.name}", self._on_announcement),
-            self._renew(),
-            self._look_for_stops(),
-            self._read_results(),
-            self._look_after_itself(),
+            *self.upkeep.works(),
         ):
             self.calls.loop.call_soon_threadsafe(self.calls.spawn, work)
         logger.info("Calls worker %s is up.", self.name)
@@ -113,8 +96,7 @@ class CallsWorker:
         try:
             self._wait(attempt_id, port, events)
         finally:
-            with self._lock:
-                self._active.pop(attempt_id, None)
+            self._active.remove(attempt_id)
 
     def _begin(self, attempt_id: int, port: int, account: SipAccount) -> CallEvents | None:
         """In a database thread, which hands the call to the loop itself: one thread less before the INVITE."""
@@ -123,8 +105,7 @@ class CallsWorker:
         if order is None:
             return None
         events = self.calls.begin(order, account, checked_at)
-        with self._lock:
-            self._active[attempt_id] = events
+        self._active.add(attempt_id, events)
         return events
 
     def _leave_alone(self, port: int, report: CallReport | None) -> None:
@@ -166,86 +147,11 @@ class CallsWorker:
     def _on_announcement(self, announcement: dict[str, Any]) -> None:
         match announcement:
             case {"event": "campaign", "campaign": int(campaign), "state": Campaign.State.STOPPED}:
-                self._cancelled(self.calls.campaign_stopped(campaign))
+                note_cancelled(self.calls.campaign_stopped(campaign))
             case {"event": "recall", "attempts": list(recalled)}:
-                self._cancelled(self.calls.cancel_attempts(recalled, attempts.NOBODY_LEFT))
+                note_cancelled(self.calls.cancel_attempts(recalled, attempts.NOBODY_LEFT))
             case {"event": "ports"}:
                 self.keeper.look_again()
-
-    async def _look_for_stops(self) -> None:
-        while True:
-            await asyncio.sleep(LOOK_EVERY)
-            ringing = self.calls.unanswered_campaigns()
-            if not ringing:
-                continue
-            try:
-                started = await asyncio.wrap_future(self.records.submit(_started, ringing))
-            except (OperationalError, InterfaceError):
-                continue  # the renewal complains, and cancels when it lasts
-            for campaign in ringing - started:
-                self._cancelled(self.calls.campaign_stopped(campaign))
-
-    async def _read_results(self) -> None:
-        while True:
-            with contextlib.suppress(OperationalError, InterfaceError):  # the last known table holds
-                self.calls.results = await asyncio.wrap_future(self.records.submit(result_table.current))
-            await asyncio.sleep(READ_RESULTS_EVERY)
-
-    async def _renew(self) -> None:
-        """Renews the leases of all attempts in one UPDATE. Those that it can't renew for too long are not ours any
-        more: recovery gives their leads to others, so calls that nobody has answered are cancelled."""
-        renewed_at = time.monotonic()
-        while True:
-            await asyncio.sleep(RENEW_ATTEMPTS_EVERY)
-            with self._lock:
-                active = list(self._active)
-            try:
-                async with asyncio.timeout(LEASE.total_seconds() / 2):
-                    lost = await asyncio.wrap_future(self.records.submit(_renew, active))
-            except (OperationalError, InterfaceError, TimeoutError) as error:
-                logger.warning("Attempts can't be renewed: %s", one_line(error))
-                if time.monotonic() - renewed_at > LEASE.total_seconds() - RENEW_ATTEMPTS_EVERY:
-                    self._cancelled(self.calls.cancel_unanswered())
-            else:
-                renewed_at = time.monotonic()
-                self._ended = lost
-                self._cancelled(self.calls.cancel_attempts(lost))
-
-    async def _look_after_itself(self) -> None:
-        """Repairs what is left over in this process, and tells its numbers."""
-        while True:
-            await asyncio.sleep(reports.EVERY)
-            with self._lock:
-                active = dict(self._active)
-            try:
-                self._reconciler.look(time.monotonic(), active, self._ended)
-                await asyncio.wrap_future(
-                    self.records.submit(reports.write, "calls", self.name, self.numbers())
-                )
-            except (OperationalError, InterfaceError):
-                continue  # the renewal complains
-            except Exception:
-                logger.exception("A look at the worker's own calls failed; the next one comes.")
-
-    def numbers(self) -> reports.Numbers:
-        """What this process holds; in the loop's thread."""
-        free, taken = self.ports.counts()
-        agent = self.calls.agent
-        return {
-            "calls": len(self.calls.calls),
-            "dialogs": agent.active_calls,
-            "dialogs_without_attempt": len(self._reconciler.orphans()),
-            "transactions": agent.open_transactions,
-            "sockets": agent.media.open_sessions,
-            "sockets_without_call": len(self._reconciler.idle_sockets()),
-            "ports_free": free,
-            "ports_taken": taken,
-            "waiting": len(self._active),
-        }
-
-    def _cancelled(self, calls: int) -> None:
-        if calls:
-            logger.info("Cancelling %d calls that nobody has answered.", calls)
 
     # --- the end --------------------------------------------------------------------------------------
 
@@ -310,24 +216,5 @@ def outcome(event: Ended) -> Outcome:
     )
 
 
-def _repaired(repair: Repair, words: str) -> None:
-    tallies.count(tallies.REPAIRS, repair.value)
-    logger.warning("Repaired: %s", words)
-
-
 def _status(result: str) -> str:
     return result if result in LeadStatus.values else LeadStatus.UNKNOWN
-
-
-def _started(campaigns: set[int]) -> set[int]:
-    started = Campaign.objects.filter(pk__in=campaigns, state=Campaign.State.STARTED)
-    return set(started.values_list("pk", flat=True))
-
-
-def _renew(attempt_ids: list[int]) -> set[int]:
-    """Returns those that are not ours any more: recovery has ended them."""
-    if not attempt_ids:
-        return set()
-    mine = CallAttempt.objects.filter(pk__in=attempt_ids, ended_at=None)
-    mine.update(lease_until=Now() + LEASE)
-    return set(attempt_ids) - set(mine.values_list("pk", flat=True))

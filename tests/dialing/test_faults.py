@@ -26,7 +26,7 @@ NEVER_ANSWERS = "554100000104"
 
 @pytest.fixture
 def quick_leases(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dialing.calls_worker.RENEW_ATTEMPTS_EVERY", 0.2)
+    monkeypatch.setattr("dialing.worker_upkeep.RENEW_ATTEMPTS_EVERY", 0.2)
     monkeypatch.setattr("dialing.port_keeper.RENEW_PORTS_EVERY", 0.2)
 
 

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from dialing import attempt as attempts
-from dialing import calls_worker, ports, reconcile, reports, tallies
+from dialing import ports, reconcile, reports, tallies, worker_upkeep
 from dialing.attempt import State
 from dialing.calls_worker import CallsWorker
 from dialing.claim import claim_leads
@@ -148,7 +148,7 @@ def pbx(tmp_path: Path) -> Iterator[DemoPbxReady]:
 @pytest.fixture
 def worker(pbx: DemoPbxReady, monkeypatch: pytest.MonkeyPatch) -> Iterator[CallsWorker]:
     monkeypatch.setattr(reports, "EVERY", 0.2)
-    monkeypatch.setattr(calls_worker, "RENEW_ATTEMPTS_EVERY", 0.2)
+    monkeypatch.setattr(worker_upkeep, "RENEW_ATTEMPTS_EVERY", 0.2)
     make_port(extension="6001", password="pw6001", registrar_port=pbx.sip_port)
     worker = CallsWorker(capacity=1, name="test worker")
     worker.start()
