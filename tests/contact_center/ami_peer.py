@@ -75,6 +75,8 @@ class AmiPeer:
     def __init__(self, members: list[dict[str, object]]) -> None:
         self.members = members
         self.waiting: list[tuple[str, str]] = []
+        self.channels: list[dict[str, object]] | None = None
+        """None: this user may not list them."""
         self.seen: list[dict[str, str]] = []
         self.is_mute = False
         self.greeting = GREETING
@@ -137,6 +139,14 @@ class AmiPeer:
                 )
             case "QueueStatus":
                 return listing(action_id, self.members, tuple(self.waiting))
+            case "CoreShowChannels" if self.channels is not None:
+                items = [
+                    message(Event="CoreShowChannel", **item, ActionID=action_id) for item in self.channels
+                ]
+                end = message(Event="CoreShowChannelsComplete", ActionID=action_id, EventList="Complete")
+                return (
+                    message(Response="Success", ActionID=action_id, EventList="start") + b"".join(items) + end
+                )
             case _:
                 return message(Response="Error", ActionID=action_id, Message="Permission denied")
 

@@ -117,6 +117,7 @@ def test_an_ivr_gets_a_call_for_each_channel_that_is_free(
         survey: dict[str, Any] = {"name": "survey", "channels_total": 3, "channels_busy": 1}
         web = await HttpPeer({"queues": [survey]}).start()
         ami = await AmiPeer([member("7101")]).start()
+        ami.channels = []
         ways = {
             ContactCenter.Kind.REST: settings(web),
             ContactCenter.Kind.ASTERISK_AMI: {**ami.settings, "ivrs": {"survey": IVR | counted_by}},
