@@ -4,7 +4,7 @@ Every secret `X` can be given as a file named by `X_FILE` (container secrets).
 """
 
 import os
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -64,6 +64,20 @@ def networks(name: str) -> list[str]:
         except ValueError:
             raise ImproperlyConfigured(
                 f"{name} has {word!r}; use addresses or networks as 10.0.0.5,192.168.0.0/16."
+            ) from None
+    return found
+
+
+def servers(name: str, port: int) -> list[tuple[str, int]]:
+    """Addresses separated by commas, each with a port or `port`: `10.0.0.53,10.0.1.53:5353,[fd00::53]:53`."""
+    found: list[tuple[str, int]] = []
+    for word in words(name):
+        try:
+            parts = urlsplit(f"//{word}" if word.count(":") < 2 or "[" in word else f"//[{word}]")
+            found.append((str(ip_address(parts.hostname or "")), parts.port or port))
+        except ValueError:
+            raise ImproperlyConfigured(
+                f"{name} has {word!r}; use addresses as 10.0.0.53 or 10.0.0.53:{port}."
             ) from None
     return found
 

@@ -207,6 +207,9 @@ SPECTACULAR_SETTINGS = {
 
 # --- dialing ------------------------------------------------------------------------------------------
 SIP_KEEP_ALIVE_SECONDS = env.integer("SIP_KEEP_ALIVE_SECONDS", 25)
+SIP_TLS_CERTIFICATE = env.text("SIP_TLS_CERTIFICATE", "")
+SIP_TLS_KEY = env.text("SIP_TLS_KEY", "")
+SIP_DNS_SERVERS = env.servers("SIP_DNS_SERVERS", 53)
 SIP_PING_SECONDS = env.integer("SIP_PING_SECONDS", 30)
 SIP_PING_MISSES = env.integer("SIP_PING_MISSES", 2, lowest=1)
 LEASE_SECONDS = env.integer("LEASE_SECONDS", 30, lowest=3)

@@ -139,7 +139,7 @@ class _CallRun:
         self._observer.on_dialing()
         caller = CallerIdentity(plan.caller_name, plan.caller_number, plan.caller_private)
         try:
-            destination = await self._agent.destination_of(plan.account)
+            destination = (await self._agent.destinations_of(plan.account))[0]
             self._media = self._agent.open_media(destination)
             self._media.listener = self._hear if self._detector is not None else None
             self._media.early_listener = self._hear_early if self._early is not None else None

@@ -28,6 +28,8 @@ from dialing.early_media import EarlyEnd
 from leads.models import CallAttempt
 from telephony.results import DEFAULT_TABLE, ResultTable
 from telephony.sip.account import SipAccount
+from telephony.sip.name_service import NameService
+from telephony.sip.tls import client_context
 from telephony.sip.upkeep import Upkeep
 from telephony.sip.user_agent import UserAgent
 
@@ -121,7 +123,9 @@ class CallLoop:
                 keep_alive_s=settings.SIP_KEEP_ALIVE_SECONDS,
                 ping_s=settings.SIP_PING_SECONDS,
                 ping_misses=settings.SIP_PING_MISSES,
-            )
+            ),
+            names=NameService(settings.SIP_DNS_SERVERS),
+            tls=client_context(settings.SIP_TLS_CERTIFICATE, settings.SIP_TLS_KEY),
         )
         self.detection = Detection(capacity)
         self.results: ResultTable = DEFAULT_TABLE

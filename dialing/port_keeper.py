@@ -13,7 +13,7 @@ from dialing.ports import LeasedPort
 from dialing.records import Records, one_line
 from telephony.models import DialerPort
 from telephony.sip.account import SipAccount
-from telephony.sip.failover import LineState, RegistrarFailover
+from telephony.sip.line import Line
 from telephony.sip.sdes import MediaEncryption
 from telephony.sip.user_agent import UserAgent
 
@@ -25,7 +25,7 @@ class HeldPort:
     """A port that this worker holds, and the tasks that keep it registered and write down how it stands."""
 
     port: LeasedPort
-    line: RegistrarFailover
+    line: Line
     keeping: "asyncio.Task[None] | None" = None
     is_unwritten: bool = False
     writing: "asyncio.Task[None] | None" = None
@@ -99,11 +99,11 @@ class PortKeeper:
     def _confirm(self, port: LeasedPort) -> None:
         """The record forgets a registration when a lease runs out before we take it again: say it once more."""
         held = self._held[port.id]
-        if held.line.state is LineState.REGISTERED and not port.is_registered and held.writing is None:
+        if held.line.in_service and not port.is_in_service and held.writing is None:
             self._record(held)
 
     def _take(self, port: LeasedPort) -> None:
-        line = RegistrarFailover(self._agent, _accounts_of(port), lambda: self._on_change(held))
+        line = Line(self._agent, _accounts_of(port), lambda: self._on_change(held))
         held = HeldPort(port, line)
         self._held[port.id] = held
         self._accounts[port.id] = line.accounts[0]
@@ -121,7 +121,7 @@ class PortKeeper:
         if self._held.get(held.port.id) is not held:
             return
         if held.line.active is not None:
-            self._accounts[held.port.id] = held.line.active
+            self._accounts[held.port.id] = held.line.active.account
             self._free.allow(held.port.id)
         else:
             self._free.forbid(held.port.id)
@@ -138,8 +138,8 @@ class PortKeeper:
             while held.is_unwritten:
                 held.is_unwritten = False
                 state = DialerPort.State[held.line.state.name]
-                registrar = _where(held.line.active) if held.line.active is not None else ""
-                record = (self._worker, held.port.id, state, registrar, held.line.error)
+                place = str(held.line.active or "")
+                record = (self._worker, held.port.id, state, place, held.line.error)
                 await asyncio.wrap_future(self._records.submit(ports.record_registration, *record))
         except (OperationalError, InterfaceError):
             self._look.set()
@@ -160,10 +160,7 @@ def _accounts_of(port: LeasedPort) -> tuple[SipAccount, ...]:
             registrar_port=number,
             transport=port.transport,
             encryption=MediaEncryption(port.media_encryption),
+            registers=port.registers,
         )
         for host, number in registrars
     )
-
-
-def _where(account: SipAccount) -> str:
-    return f"{account.registrar_host}:{account.registrar_port}"

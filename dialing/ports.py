@@ -1,4 +1,4 @@
-"""Leasing dialer ports: a worker registers only ports that no other worker holds.
+"""Leasing dialer ports: a worker registers and uses only ports that no other worker holds.
 
 A lease names its worker and ends by itself when it is not renewed, so a killed worker's ports come back.
 """
@@ -24,12 +24,13 @@ class LeasedPort:
     extension: str
     password: str
     registrar_host: str
-    registrar_port: int
+    registrar_port: int | None
     transport: str
     media_encryption: str
     second_registrar_host: str = ""
-    second_registrar_port: int = 5060
-    is_registered: bool = field(default=False, compare=False)
+    second_registrar_port: int | None = None
+    registers: bool = True
+    is_in_service: bool = field(default=False, compare=False)
     """By the record; a lease that ran out and was taken again by the same worker says no."""
     carrier: int | None = field(default=None, compare=False)
     rests_for: float = field(default=0.0, compare=False)
@@ -81,7 +82,8 @@ def keep_ports(worker: str, capacity: int, now: datetime) -> list[LeasedPort]:
             p.media_encryption,
             p.second_registrar_host,
             p.second_registrar_port,
-            p.state == DialerPort.State.REGISTERED,
+            p.registers,
+            p.state in DialerPort.IN_SERVICE,
             p.carrier_id,
             _rest(p, now),
         )
@@ -116,5 +118,5 @@ def release_ports(worker: str) -> int:
 def registered(now: datetime) -> QuerySet[DialerPort]:
     """Ports that can carry a call now, or carry one."""
     return DialerPort.objects.filter(
-        enabled=True, state=DialerPort.State.REGISTERED, lease_until__gte=now
+        enabled=True, state__in=DialerPort.IN_SERVICE, lease_until__gte=now
     ).exclude(worker="")

@@ -4,15 +4,18 @@ import asyncio
 import contextlib
 import re
 import signal
+import ssl
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from telephony.results import CallResult, map_result
-from telephony.sip.account import SipAccount, default_port
+from telephony.sip.account import SipAccount
 from telephony.sip.call import EndedBy
 from telephony.sip.grammar import parse_host_port
 from telephony.sip.invite import target_uri
+from telephony.sip.name_service import NameService
 from telephony.sip.sdes import MediaEncryption
 from telephony.sip.user_agent import RegistrationFailed, UserAgent
 
@@ -65,9 +68,10 @@ def check_of(
         username=user or "dialer",
         password=password or "",
         registrar_host=host.strip("[]"),
-        registrar_port=port or default_port(transport),
+        registrar_port=port,
         transport=transport,
         encryption=MediaEncryption(srtp),
+        registers=register,
     )
     for name, value in (("NUMBER", number), ("--transfer", transfer)):
         try:
@@ -95,9 +99,15 @@ def check_of(
 class TrunkCheckRun:
     """Registers, calls, reports. `report` is complete when `call` returns; then comes `finish`."""
 
-    def __init__(self, check: TrunkCheck) -> None:
+    def __init__(
+        self,
+        check: TrunkCheck,
+        *,
+        name_servers: Sequence[tuple[str, int]] = (),
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
         self._check = check
-        self._agent = UserAgent()
+        self._agent = UserAgent(names=NameService(name_servers), tls=tls)
         self._detection = Detection(capacity=1) if check.amd else None
 
     async def call(self) -> tuple[CallReport, int]:

@@ -48,8 +48,7 @@ class Dialog:
         ACK takes the `cseq` of its INVITE; every other request the next number.
         """
         if cseq is None:
-            self.local_cseq += 1
-            cseq = self.local_cseq
+            cseq = self.next_cseq()
         uri, routes = self._target_and_routes()
         request = Request(method, uri)
         request.headers.set("Max-Forwards", "70")
@@ -60,6 +59,10 @@ class Dialog:
         request.headers.set("Call-ID", self.call_id)
         request.headers.set("CSeq", f"{cseq} {method}")
         return request
+
+    def next_cseq(self) -> int:
+        self.local_cseq += 1
+        return self.local_cseq
 
     def _target_and_routes(self) -> tuple[URI, list[str]]:
         if not self.route_set:

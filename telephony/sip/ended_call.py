@@ -5,28 +5,29 @@ A hundred calls a second that lived on whole would hold a hundred megabytes.
 
 from sipmessage import Response
 
+from .answered_branches import AnsweredBranches
 from .dialog import Dialog
-from .exchange import Exchange, Ignore
-from .message import Envelope, serialize
-from .transaction_layer import Failure, ServerTransaction, TransactionLayer
-from .transport import Destination
+from .exchange import Exchange
+from .message import Envelope
+from .running_transaction import Failure, ServerTransaction
+from .transaction_layer import TransactionLayer
 
 
 class EndedCall:
-    """The dialog's identity and the ACKs that were sent, by remote tag."""
+    """The dialog's identity, and the branches that were acknowledged."""
 
     def __init__(
         self,
         layer: TransactionLayer,
         dialog: Dialog | None,
-        acks: dict[str, tuple[bytes, Destination]],
+        branches: AnsweredBranches,
         invite: Exchange | None,
         *,
         transferred: bool,
     ) -> None:
         self._layer = layer
         self._dialog = dialog
-        self._acks = acks
+        self._branches = branches
         self._invite = invite.transaction if invite is not None else None
         self._transferred = transferred
         if invite is not None:
@@ -45,16 +46,11 @@ class EndedCall:
         message = response.message
         if not isinstance(message, Response) or not 200 <= message.code < 300:
             return
-        tag = response.to_tag or ""
-        if tag not in self._acks and self._invite is not None:
-            dialog = Dialog.from_response(self._invite.request, response)
-            hop = self._invite.destination
-            ack = self._layer.send_ack(dialog.request("ACK", cseq=response.cseq), hop)
-            self._acks[tag] = (serialize(ack), hop)
-            self._layer.send_request(dialog.request("BYE"), hop, Ignore())
-        elif tag in self._acks:
-            data, hop = self._acks[tag]
-            self._layer.transport_of(hop).send(data, hop)
+        if self._invite is not None and self._branches.take(response):
+            invite, hop = self._invite.request, self._invite.destination
+            dialog = Dialog.from_response(invite, response)
+            self._branches.acknowledge(dialog, invite, response, hop)
+            self._branches.end(dialog, hop)
 
     def on_failure(self, failure: Failure, text: str) -> None:
         pass

@@ -6,8 +6,9 @@ from sipmessage import Request, Response
 
 from .digest import DigestSession
 from .message import Envelope
+from .running_transaction import ClientTransaction, Failure, ResponseHandler
 from .transaction import State
-from .transaction_layer import ClientTransaction, Failure, ResponseHandler, TransactionLayer
+from .transaction_layer import TransactionLayer
 from .transport import Destination
 
 
@@ -47,10 +48,19 @@ class Exchange:
         """The peer has answered provisionally, and not finally."""
         return self.transaction is not None and self.transaction.machine.state is State.PROCEEDING
 
+    @property
+    def is_silent(self) -> bool:
+        """Nothing has come in answer, not even a challenge."""
+        return self._stale_retries == 0 and self.transaction is not None and self.transaction.unanswered
+
     def send(self) -> None:
         if self._digest is not None:
             self._digest.authorize(self._request)
         self.transaction = self._layer.send_request(self._request, self.destination, self)
+
+    def hand_to(self, handler: ResponseHandler) -> None:
+        """Another transaction user takes what comes from now on; challenges are not answered any more."""
+        self._handler, self._wanted = handler, lambda: False
 
     def hand_over(self, handler: ResponseHandler) -> None:
         """The owner goes: what still comes in answer to an INVITE is for `handler`."""

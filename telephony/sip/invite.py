@@ -22,7 +22,8 @@ class CallerIdentity:
 
 @dataclass(frozen=True, slots=True)
 class CallSetup:
-    """What an INVITE needs to know. `number` is dialed as it is, or is a whole SIP URI."""
+    """What an INVITE needs to know. `number` is dialed as it is, or is a whole SIP URI. The other destinations are
+    tried in their order when the first does not answer (RFC 3263 section 4.3)."""
 
     account: SipAccount
     number: str
@@ -30,16 +31,19 @@ class CallSetup:
     contact: str
     caller: CallerIdentity = CallerIdentity()
     user_agent: str | None = None
+    other_destinations: tuple[Destination, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class InviteOffer:
-    """What may change from one try to the next: target after a redirection, interval after a 422."""
+    """What may change from one try to the next: target after a redirection, interval after a 422, and after a 421
+    whether we offer to confirm provisional responses. That is offered to nobody else: it costs a round trip."""
 
     body: bytes = b""
     target: URI | None = None
     session_seconds: int = INTERVAL_S
     min_se: int = MIN_INTERVAL_S
+    reliable: bool = False
 
 
 def target_uri(account: SipAccount, number: str) -> str:
@@ -60,7 +64,7 @@ def invite_request(setup: CallSetup, call_id: str, tag: str, cseq: int, offer: I
     headers.set("Call-ID", call_id)
     headers.set("CSeq", f"{cseq} INVITE")
     headers.set("Allow", ALLOW)
-    headers.set("Supported", "timer, norefersub")
+    headers.set("Supported", "timer, norefersub, 100rel" if offer.reliable else "timer, norefersub")
     headers.set("Session-Expires", str(offer.session_seconds))
     headers.set("Min-SE", str(offer.min_se))
     if setup.caller.number or setup.caller.private:

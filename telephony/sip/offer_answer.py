@@ -70,6 +70,13 @@ class AudioNegotiation:
         """Our full offer: for the INVITE, and for a re-INVITE that comes without one. Keys in use stay (RFC 4568 7.1.4)."""
         return self._local.offer()
 
+    def offer_in_the_clear(self) -> bool:
+        """A peer refused our offer: is there a plain one to make? Where keys are only preferred, once."""
+        if self._encryption is not MediaEncryption.PREFERRED or not self._local.crypto:
+            return False
+        self._local = replace(self._local, crypto=(), version=self._local.version + 1)
+        return True
+
     def take_early_answer(self, response: Envelope) -> None:
         """SDP in a provisional response: early media may come (RFC 3960)."""
         description = _description_of(response.message)

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 from sipmessage import Request
 
 from .message import ALLOW, Envelope, Reason, make_response
+from .running_transaction import ServerTransaction
 from .session_timer import MIN_INTERVAL_S
-from .transaction_layer import ServerTransaction
 from .transfer import notified
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Whether a registrar answers: OPTIONS at an interval (RFC 3261 section 11), and what its accounts learn."""
+"""Whether a registrar or trunk answers: OPTIONS at an interval (RFC 3261 section 11), and what its accounts learn."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,8 @@ from .exchange import Exchange
 from .grammar import NameAddr, parse_uri
 from .message import Envelope, new_call_id, new_tag
 from .registration import Registration, RegistrationState
-from .transaction_layer import Failure, Timer, TransactionLayer
+from .running_transaction import Failure, Timer
+from .transaction_layer import TransactionLayer
 from .transport import Destination
 from .upkeep import Upkeep
 
@@ -23,7 +24,8 @@ OUT_OF_SERVICE = (408, 502, 503, 504)
 class RegistrarWatch:
     """One registrar, whoever has accounts there. `since`: scheduler time of the last change of `is_up`.
 
-    A registrar that has never answered OPTIONS is not judged by its silence: some drop them.
+    A registrar that has never answered OPTIONS is not judged by its silence: some drop them. Of a trunk nothing else
+    is known: it counts as there when it `answers`.
     """
 
     def __init__(
@@ -33,19 +35,34 @@ class RegistrarWatch:
         self.is_up = True
         self.since = float("-inf")
         self.error = ""
+        self.last_miss = ""  # of a place that has never answered
         self.listeners: set[Callable[[], None]] = set()
         self._layer = layer
         self._account = account
         self._upkeep = upkeep
         self._digest = DigestSession(account.credentials_user, account.password)
         self._call_id, self._tag, self._cseq = new_call_id(), new_tag(), 0
-        self._answers_pings = False
+        self.answers = False  # pings, in service; once is enough
         self._missed = 0
         self._timer: Timer | None = None
         self._ping: _Ping | None = None
 
     def start(self) -> None:
         if self._upkeep.ping_s > 0:
+            self._send()
+
+    @property
+    def is_asking(self) -> bool:
+        """A ping is on its way."""
+        return self._ping is not None and not self._ping.is_over
+
+    @property
+    def pings(self) -> bool:
+        return self._upkeep.ping_s > 0
+
+    def ask(self) -> None:
+        """Now, not at its time."""
+        if self.pings and not self.is_asking:
             self._send()
 
     def stop(self) -> None:
@@ -91,7 +108,7 @@ class RegistrarWatch:
         """The next ping; without pings, the end of being left alone."""
         if self._timer is not None:
             self._timer.cancel()
-        if self._upkeep.ping_s > 0 and (self.is_up or self._answers_pings):
+        if self._upkeep.ping_s > 0 and (self.is_up or self.answers):
             seconds = self._upkeep.ping_s if self.is_up else min(self._upkeep.ping_s, DOWN_INTERVAL_S)
             self._timer = self._layer.scheduler.call_later(seconds, self._layer.guarded, self._send)
         elif not self.is_up:
@@ -107,17 +124,22 @@ class RegistrarWatch:
         if response.code in OUT_OF_SERVICE:
             self.missed(f"{response.code} {response.phrase}")
             return
-        self._answers_pings = True
+        is_news, self.answers = not self.answers, True
         was_down = not self.is_up
         self.heard()
         if was_down:
             self._again()
+        elif is_news:
+            self._tell()
 
     def missed(self, why: str) -> None:
         self._missed += 1
-        if self.is_up and self._answers_pings and self._missed >= self._upkeep.ping_misses:
-            where = f"{self.destination.host}:{self.destination.port}"
-            error = f"the registrar {where} does not answer OPTIONS ({self._missed} in a row): {why}"
+        where = f"{self.destination.host}:{self.destination.port}"
+        error = f"{where} does not answer OPTIONS ({self._missed} in a row): {why}"
+        if not self.answers:
+            self.last_miss = error
+            self._tell()
+        elif self.is_up and self._missed >= self._upkeep.ping_misses:
             self._change(is_up=False, error=error)
             self._again()
 
@@ -125,8 +147,11 @@ class RegistrarWatch:
         self.error = error
         if is_up is not self.is_up:
             self.is_up, self.since = is_up, self._layer.scheduler.time()
-            for listener in list(self.listeners):
-                listener()
+            self._tell()
+
+    def _tell(self) -> None:
+        for listener in list(self.listeners):
+            listener()
 
 
 class RegistrarWatches:
@@ -183,26 +208,26 @@ class _Ping:
 
     def __init__(self, watch: RegistrarWatch, layer: TransactionLayer) -> None:
         self._watch = watch
-        self._over = False
+        self.is_over = False
         self._deadline = layer.scheduler.call_later(ANSWER_S, layer.guarded, self.unanswered)
 
     def forget(self) -> None:
-        self._over = True
+        self.is_over = True
         self._deadline.cancel()
 
     def on_response(self, response: Envelope) -> None:
         message = response.message
-        if isinstance(message, Response) and message.code >= 200 and not self._over:
+        if isinstance(message, Response) and message.code >= 200 and not self.is_over:
             self.forget()
             self._watch.answered(message)
 
     def on_failure(self, failure: Failure, text: str) -> None:
-        if not self._over:
+        if not self.is_over:
             self.forget()
             self._watch.missed(text)
 
     def unanswered(self) -> None:
         """Its time is up."""
-        if not self._over:
+        if not self.is_over:
             self.forget()
             self._watch.missed("no answer in time")

@@ -13,7 +13,8 @@ from .exchange import Exchange
 from .grammar import NameAddr, parse_uri
 from .message import Envelope, Reason, new_call_id, new_tag, retry_after_of
 from .resolver import literal_address
-from .transaction_layer import Failure, Timer, TransactionLayer
+from .running_transaction import Failure, Timer
+from .transaction_layer import TransactionLayer
 from .transport import Destination
 
 logger = logging.getLogger(__name__)

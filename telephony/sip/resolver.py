@@ -1,16 +1,22 @@
-"""Host names to addresses (RFC 3263, without NAPTR and SRV, for which Python has no resolver of its own)."""
+"""Where a request goes: RFC 3263, from a host name to addresses in the order in which they are to be tried.
+
+NAPTR is not asked: it chooses the transport, and ours is always given, by the port's setting or by the URI.
+"""
 
 import asyncio
 import ipaddress
-import socket
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Iterable
 
 from sipmessage import URI
 
 from .account import default_port
+from .name_service import NameService, Service
 from .transport import Destination
 
-CACHE_S = 60.0
+MAX_PLACES = 8  # a call does not try more
+AVOID_S = 30.0  # a place that failed is not the first choice for so long
+SERVICES = {"udp": "_sip._udp", "tcp": "_sip._tcp", "tls": "_sips._tcp"}
 
 
 def literal_address(host: str) -> str | None:
@@ -29,62 +35,99 @@ def transport_of(uri: URI, otherwise: str) -> str:
     return wanted if wanted in ("udp", "tcp", "tls") else otherwise
 
 
-class Resolver:
-    """Looks names up in the background and keeps the answers for a minute."""
+def in_order(services: Iterable[Service], draw: Callable[[float, float], float]) -> list[Service]:
+    """By priority, and by chance within one: the more weight, the more often first (RFC 2782). `draw` is
+    `random.uniform`, or what a test puts in its place."""
+    left = sorted(services, key=lambda service: (service.priority, service.weight))
+    ordered: list[Service] = []
+    while left:
+        equal = [service for service in left if service.priority == left[0].priority]
+        mark = draw(0, sum(service.weight for service in equal))
+        for chosen in equal:
+            mark -= chosen.weight
+            if mark <= 0:
+                break
+        left.remove(chosen)
+        ordered.append(chosen)
+    return ordered
 
-    def __init__(self) -> None:
-        self._cache: dict[tuple[str, int], tuple[float, str]] = {}
+
+class Resolver:
+    """Host names to places; remembers which of them failed."""
+
+    def __init__(self, names: NameService) -> None:
+        self._names = names
+        self._failed: dict[tuple[str, str, int], float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def destination(self, host: str, port: int, transport: str) -> Destination:
-        """OSError (socket.gaierror) when the name has no address."""
+    async def destinations(self, host: str, port: int | None, transport: str) -> list[Destination]:
+        """At least one; OSError when the name has no address. A port that is given, or an address, means no SRV."""
         transport = transport.lower()
         literal = literal_address(host)
         if literal is not None:
-            return Destination(transport, literal, port, host.strip("[]"))
-        loop = asyncio.get_running_loop()
-        cached = self._cache.get((host, port))
-        if cached is None or cached[0] < loop.time():
-            found = await loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
-            found.sort(key=lambda entry: entry[0] != socket.AF_INET)
-            cached = (loop.time() + CACHE_S, str(found[0][4][0]))
-            if len(self._cache) > 1000:
-                self._cache.clear()
-            self._cache[host, port] = cached
-        return Destination(transport, cached[1], port, host)
+            return [Destination(transport, literal, port or default_port(transport), host.strip("[]"))]
+        services = await self._names.services(SERVICES[transport], host) if port is None else []
+        if services:
+            places = await self._places_of(services, host, transport)
+        else:
+            number = port or default_port(transport)
+            addresses = await self._names.addresses(host)
+            places = [Destination(transport, address, number, host) for address in addresses]
+        return places[:MAX_PLACES]
+
+    async def _places_of(self, services: list[Service], host: str, transport: str) -> list[Destination]:
+        """The certificate of TLS is that of `host`, whatever the targets are called (RFC 5922 section 4)."""
+        offered = [service for service in services if service.target != "." and service.port]
+        ordered = in_order(offered, random.uniform)
+        found = await asyncio.gather(
+            *(self._names.addresses(service.target) for service in ordered), return_exceptions=True
+        )
+        places = [
+            Destination(transport, address, service.port, host)
+            for service, addresses in zip(ordered, found, strict=True)
+            if not isinstance(addresses, BaseException)
+            for address in addresses
+        ]
+        if not places:
+            raise OSError(None, f"its SRV records for {transport.upper()} lead nowhere")
+        return list({place.address: place for place in places}.values())
+
+    def failed(self, destination: Destination) -> None:
+        """A call got no answer there, or 503: others are tried first for a while."""
+        if len(self._failed) > 1000:
+            self._failed.clear()
+        self._failed[destination.address] = asyncio.get_running_loop().time() + AVOID_S
+
+    def has_failed(self, destination: Destination) -> bool:
+        """Lately."""
+        return self._failed.get(destination.address, 0.0) > asyncio.get_running_loop().time()
 
     def resolve(self, uri: URI, otherwise: Destination, then: Callable[[Destination], None]) -> None:
         """Call `then` with the next hop of a dialog: at once for an address, later for a name.
 
-        A name that can't be found goes to `otherwise`, where the call came through.
+        A name that can't be found, or that also stands for `otherwise`, goes there: the call came through it.
         """
         transport = transport_of(uri, otherwise.transport)
-        port = uri.port or default_port(transport)
         literal = literal_address(uri.host)
         if literal is not None:
+            port = uri.port or default_port(transport)
             same = (literal, port, transport) == (otherwise.host, otherwise.port, otherwise.transport)
             then(otherwise if same else Destination(transport, literal, port, uri.host.strip("[]")))
             return
-        task = asyncio.get_running_loop().create_task(
-            self._resolve(uri.host, port, transport, otherwise, then)
-        )
+        task = asyncio.get_running_loop().create_task(self._resolve(uri, transport, otherwise, then))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _resolve(
-        self,
-        host: str,
-        port: int,
-        transport: str,
-        otherwise: Destination,
-        then: Callable[[Destination], None],
+        self, uri: URI, transport: str, otherwise: Destination, then: Callable[[Destination], None]
     ) -> None:
         try:
-            found = await self.destination(host, port, transport)
+            found = await self.destinations(uri.host, uri.port, transport)
         except OSError:
-            found = otherwise
-        then(found)
+            found = [otherwise]
+        then(next((place for place in found if place.address == otherwise.address), found[0]))
 
     def close(self) -> None:
+        self._names.close()
         for task in self._tasks:
             task.cancel()

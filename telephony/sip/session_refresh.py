@@ -7,8 +7,8 @@ from sipmessage import Request, Response
 
 from .exchange import Exchange, show_credentials
 from .message import Envelope, retry_after_of
+from .running_transaction import Failure
 from .session_timer import LONGEST_S, MIN_INTERVAL_S, SessionExpires, SessionTimer, min_se_of
-from .transaction_layer import Failure
 
 if TYPE_CHECKING:
     from .call import OutboundCall

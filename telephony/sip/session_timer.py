@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from .grammar import parse_params
 from .message import Envelope
-from .transaction_layer import Scheduler, Timer
+from .running_transaction import Scheduler, Timer
 
 INTERVAL_S = 1800  # recommended in section 4
 MIN_INTERVAL_S = 90  # the least that section 4 allows

@@ -7,8 +7,6 @@ import ssl
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from sipmessage import URI
-
 from ..rtp.engine import RtpEngine
 from ..rtp.session import RtpSession
 from .account import SipAccount
@@ -16,22 +14,22 @@ from .call import CallListener, CallState, OutboundCall
 from .ended_call import EndedCall
 from .invite import CallerIdentity, CallSetup, target_uri
 from .message import ALLOW, Envelope
+from .name_service import NameService
 from .offer_answer import CallMedia
 from .peer_requests import KNOWN_METHODS, not_understood
 from .registrar_watch import RegistrarWatch, RegistrarWatches
 from .registration import Registration, RegistrationFailed, RegistrationState
-from .resolver import Resolver
-from .stream_transport import StreamTransport
-from .transaction_layer import ServerTransaction, TransactionLayer
-from .transport import Destination, UdpTransport
+from .registrations import STOP_S, Registrations
+from .running_transaction import ServerTransaction
+from .transaction_layer import TransactionLayer
+from .transport import Destination
 from .upkeep import Upkeep, keep_open
+from .ways import Ways
 
 logger = logging.getLogger(__name__)
 
-REGISTERING_AT_ONCE = 20  # 300 ports at once would overrun a peer's socket buffer
 FAREWELL_S = 5.0  # an ended call stays whole for what is still on its way (T4): the end of a transfer, say
 LINGER_S = 32.0  # and answers late requests for 64*T1
-STOP_S = 2.0  # for the answers to our last BYE and un-REGISTER
 
 
 class UserAgent:
@@ -45,29 +43,33 @@ class UserAgent:
         await agent.stop()
 
     `tls` is the context for TLS (with a client certificate, say); without it the system's certificates are
-    trusted, or those of SSL_CERT_FILE. Belongs to the loop that started it.
+    trusted, or those of SSL_CERT_FILE. `names` asks other name servers than the system's. Belongs to the loop that started it.
     """
 
     def __init__(
-        self, *, name: str = "dialer", tls: ssl.SSLContext | None = None, upkeep: Upkeep | None = None
+        self,
+        *,
+        name: str = "dialer",
+        tls: ssl.SSLContext | None = None,
+        upkeep: Upkeep | None = None,
+        names: NameService | None = None,
     ) -> None:
         self.name = name
         self._upkeep = upkeep or Upkeep()
         self.registrations: dict[SipAccount, Registration] = {}
-        self.registration_listeners: dict[SipAccount, Callable[[Registration], None]] = {}
         self.watches = RegistrarWatches(self._upkeep)
+        self._registrar = Registrations(self.registrations, self.watches)
+        self.registration_listeners = self._registrar.listeners
         self.media = RtpEngine()
         self._tls = tls
         self._calls: dict[tuple[str, str], OutboundCall] = {}
         self._ended_calls: dict[tuple[str, str], EndedCall] = {}
         self._linger: set[asyncio.TimerHandle] = set()
-        self._resolver = Resolver()
+        self._names = names or NameService()
         self._layer: TransactionLayer | None = None
-        self._bind_host = ""
-        self._opening = asyncio.Lock()
+        self._ways: Ways | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended = asyncio.Event()
-        self._gate = asyncio.Semaphore(REGISTERING_AT_ONCE)
 
     async def start(self, local_host: str = "auto", local_port: int = 0) -> None:
         """Open the UDP socket. `auto`: all IPv4 addresses, and each peer sees the one that faces it."""
@@ -75,9 +77,16 @@ class UserAgent:
             raise RuntimeError("the user agent is already started")
         layer = TransactionLayer(asyncio.get_running_loop(), self._on_request)
         layer.on_ack = self._on_ack
-        layer.on_way_broken = self._way_broken
-        self._bind_host = "0.0.0.0" if local_host == "auto" else local_host  # noqa: S104
-        layer.transports["udp"] = UdpTransport(layer, self._bind_host, local_port)
+        layer.on_way_broken = self._registrar.way_broken
+        self._ways = Ways(
+            layer,
+            "0.0.0.0" if local_host == "auto" else local_host,  # noqa: S104
+            local_port,
+            self._names,
+            tls=self._tls,
+            keep_alive_s=self._upkeep.keep_alive_s,
+            spawn=self.spawn,
+        )
         self._layer = layer
         if self._upkeep.keep_alive_s > 0:
             self.spawn(keep_open(layer, self.registrations, self._upkeep.keep_alive_s))
@@ -89,14 +98,7 @@ class UserAgent:
             return
         for call in list(self._calls.values()):
             call.hang_up()
-        waiting = [
-            self._settled(r) for r in self.registrations.values() if r.state is RegistrationState.REGISTERED
-        ]
-        for registration in self.registrations.values():
-            if registration.state is RegistrationState.REGISTERED:
-                registration.remove()
-            else:
-                registration.stop()
+        waiting = self._registrar.end_all()
         await self._until_quiet(waiting)
         for call in list(self._calls.values()):
             call.abandon()
@@ -109,10 +111,11 @@ class UserAgent:
         for task in self._tasks:
             task.cancel()
         self.watches.stop()
-        self._resolver.close()
+        if self._ways is not None:
+            self._ways.close()
         self.media.close()
         layer.close()
-        self._layer = None
+        self._layer = self._ways = None
 
     @property
     def active_calls(self) -> int:
@@ -136,76 +139,38 @@ class UserAgent:
     # --- registrations ------------------------------------------------------------------------------
 
     async def register(
-        self, account: SipAccount, *, expires: int = 300, patience: float | None = None
+        self,
+        account: SipAccount,
+        *,
+        destination: Destination | None = None,
+        expires: int = 300,
+        patience: float | None = None,
     ) -> Registration:
-        """Register and keep registered. Raises RegistrationFailed with what the registrar said, at once when it is
-        known to be down, and after `patience` seconds (None: 64*T1) without an answer."""
-        layer = self._running
-        destination = await self._registrar_of(account)
-        previous = self.registrations.pop(account, None)
-        if previous is not None:
-            previous.stop()
-        registration = Registration(
-            layer,
-            account,
-            destination,
-            self._contact(account, destination),
-            expires=expires,
-            on_change=self._registration_changed,
+        """Register and keep registered, at `destination` or where DNS says. Raises RegistrationFailed with what the
+        registrar said, at once when it is known to be down, and after `patience` seconds (None: 64*T1) without an
+        answer."""
+        places = [destination] if destination is not None else await self.registrars_of(account)
+        return await self._registrar.begin(
+            self._running, self._open_ways, account, places, expires=expires, patience=patience
         )
-        self.registrations[account] = registration
-        async with self._gate:
-            if (error := self.watches.why_down(destination)) is not None:
-                raise RegistrationFailed(None, error)
-            settled = self._settled(registration)
-            registration.start()
-            if patience is not None:
-                await asyncio.wait([settled], timeout=patience)
-                if not settled.done():
-                    registration.give_up(patience)
-            failure = await settled
-        if failure is not None:
-            raise failure
-        return registration
 
-    async def watch(self, account: SipAccount, listener: Callable[[], None]) -> RegistrarWatch:
-        """Watch the account's registrar; RegistrationFailed when its name has no address."""
-        return self.watches.begin(self._running, account, await self._registrar_of(account), listener)
+    def watch(
+        self, account: SipAccount, destination: Destination, listener: Callable[[], None]
+    ) -> RegistrarWatch:
+        """Watch one place of the account's registrar."""
+        return self.watches.begin(self._running, account, destination, listener)
 
-    async def _registrar_of(self, account: SipAccount) -> Destination:
+    async def registrars_of(self, account: SipAccount) -> list[Destination]:
+        """Where the account may register, in the order of DNS; RegistrationFailed when there is no place."""
         try:
-            return await self.destination_of(account)
+            return await self._open_ways.destinations_of(account)
         except OSError as error:
             reason = f"cannot find {account.registrar_host}: {error.strerror}"
             raise RegistrationFailed(None, reason) from None
 
     async def unregister(self, account: SipAccount) -> None:
         """Remove the binding; waits STOP_S at most for the answer."""
-        registration = self.registrations.pop(account, None)
-        if registration is None:
-            return
-        if registration.state is not RegistrationState.REGISTERED:
-            registration.stop()
-            return
-        settled = self._settled(registration)
-        registration.remove()
-        await asyncio.wait([settled], timeout=STOP_S)
-
-    def _settled(self, registration: Registration) -> "asyncio.Future[RegistrationFailed | None]":
-        future: asyncio.Future[RegistrationFailed | None] = asyncio.get_running_loop().create_future()
-
-        def settle(failure: RegistrationFailed | None) -> None:
-            if not future.done():
-                future.set_result(failure)
-
-        registration.on_settled = settle
-        return future
-
-    def _registration_changed(self, registration: Registration) -> None:
-        self.watches.learn(registration)
-        listener = self.registration_listeners.get(registration.account)
-        if listener is not None:
-            listener(registration)
+        await self._registrar.end(account)
 
     # --- calls --------------------------------------------------------------------------------------
 
@@ -221,7 +186,7 @@ class UserAgent:
         """Start a call. ValueError: no number; OSError: the registrar's name or a socket can't be had."""
         layer = self._running
         target_uri(account, number)
-        destination = await self.destination_of(account)
+        destination, *others = await self.destinations_of(account)
         setup = CallSetup(
             account=account,
             number=number,
@@ -229,14 +194,17 @@ class UserAgent:
             contact=self._contact(account, destination),
             caller=caller or CallerIdentity(),
             user_agent=self.name,
+            # Via, Contact and SDP name our address towards the first: of the same family it serves for all.
+            other_destinations=tuple(d for d in others if (":" in d.host) == (":" in destination.host)),
         )
         call = OutboundCall(
             layer,
             setup,
             media or self.open_media(destination),
             listener,
-            resolve=self._next_hop,
+            resolve=self._open_ways.next_hop,
             on_ended=self._call_ended,
+            on_place_failed=self._open_ways.failed,
         )
         self._calls[call.call_id, call.local_tag] = call
         call.start()
@@ -317,54 +285,24 @@ class UserAgent:
             raise RuntimeError("the user agent is not started")
         return self._layer
 
-    async def destination_of(self, account: SipAccount) -> Destination:
-        """Where the account's requests go; OSError when the name or the transport can't be had."""
-        destination = await self._resolver.destination(
-            account.registrar_host, account.registrar_port, account.transport
+    @property
+    def _open_ways(self) -> Ways:
+        if self._ways is None:
+            raise RuntimeError("the user agent is not started")
+        return self._ways
+
+    async def destinations_of(self, account: SipAccount) -> list[Destination]:
+        """Where the account's calls go: first the place that holds its registration, last those that are known to
+        be down or failed lately. OSError when the name or the transport can't be had."""
+        ways = self._open_ways
+        found = await ways.destinations_of(account)
+        registration = self.registrations.get(account)
+        if registration is not None and registration.state is RegistrationState.REGISTERED:
+            home = registration.destination
+            found = [home, *(place for place in found if place.address != home.address)]
+        return sorted(
+            found, key=lambda place: self.watches.why_down(place) is not None or ways.has_failed(place)
         )
-        await self._open_transport(destination.transport)
-        return destination
-
-    def _next_hop(self, uri: URI, otherwise: Destination, then: Callable[[Destination], None]) -> None:
-        """Where a dialog's requests go; opens the transport that the peer's Contact names, if need be."""
-        layer = self._running
-
-        async def open_first(hop: Destination) -> None:
-            try:
-                await self._open_transport(hop.transport)
-            except OSError:
-                hop = otherwise
-            layer.guarded(then, hop)
-
-        def found(hop: Destination) -> None:
-            if hop.transport in layer.transports:
-                layer.guarded(then, hop)
-            else:
-                self.spawn(open_first(hop))
-
-        self._resolver.resolve(uri, otherwise, found)
-
-    async def _open_transport(self, name: str) -> None:
-        """UDP is there from the start; TCP and TLS are opened for the first account that wants them."""
-        layer = self._running
-        async with self._opening:
-            if name in layer.transports:
-                return
-            if name not in ("tcp", "tls"):
-                raise OSError(f"transport {name} is not available")
-            tls = None
-            if name == "tls":
-                tls = self._tls or ssl.create_default_context()
-            transport = StreamTransport(
-                layer, self._bind_host, tls=tls, keep_alive_s=self._upkeep.keep_alive_s
-            )
-            await transport.open()
-            layer.transports[name] = transport
-
-    def _way_broken(self, destination: Destination) -> None:
-        for registration in self.registrations.values():
-            if registration.destination.address == destination.address:
-                registration.refresh_soon()
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """In the background, until the user agent stops."""
@@ -376,10 +314,7 @@ class UserAgent:
         registration = self.registrations.get(account)
         if registration is not None:  # it knows better behind a NAT
             return registration.contact
-        host, port = self._running.transport_of(destination).local_address(destination)
-        host = f"[{host}]" if ":" in host else host
-        suffix = "" if destination.transport == "udp" else f";transport={destination.transport}"
-        return f"sip:{account.username}@{host}:{port}{suffix}"
+        return self._open_ways.contact(account, destination)
 
     async def _until_quiet(self, waiting: "list[asyncio.Future[RegistrationFailed | None]]") -> None:
         with contextlib.suppress(TimeoutError):

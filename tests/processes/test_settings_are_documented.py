@@ -5,7 +5,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parents[2]
 APPS = ("dialer_project", "dialing", "campaigns", "leads", "dnc", "groups", "accounts", "telephony", "amd")
-READER = re.compile(r"\benv\.(?:text|flag|integer|words|networks)\(\s*\"([A-Z_]+)\"")
+READER = re.compile(r"\benv\.(?:text|flag|integer|words|networks|servers)\(\s*\"([A-Z_]+)\"")
 
 
 def test_docs_name_every_environment_variable() -> None:

@@ -13,8 +13,9 @@ from telephony.sip.account import SipAccount
 from telephony.sip.call import CallEnding, OutboundCall
 from telephony.sip.invite import CallerIdentity, CallSetup
 from telephony.sip.message import Envelope, MessageError, make_response, read_message, serialize
+from telephony.sip.running_transaction import ServerTransaction
 from telephony.sip.sdes import MediaEncryption
-from telephony.sip.transaction_layer import ServerTransaction, TransactionLayer
+from telephony.sip.transaction_layer import TransactionLayer
 from telephony.sip.transfer import Transfer
 from telephony.sip.transport import Destination
 
@@ -223,6 +224,11 @@ class SimulatedCall:
             request.headers.set(name, value)
         self.receive(request)
         return request
+
+    def notify(self, line: str, state: str = "active") -> None:
+        """What the peer says of a transfer."""
+        headers = {"Event": "refer", "Content-Type": "message/sipfrag", "Subscription-State": state}
+        self.request("NOTIFY", headers=headers, body=f"SIP/2.0 {line}\r\n".encode())
 
     def answer(self, body: bytes = SDP, **options: Any) -> None:
         """Dial, ring, answer."""

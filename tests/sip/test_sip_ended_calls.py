@@ -5,7 +5,7 @@ from sipmessage import Request
 from telephony.sip.call import CallState, OutboundCall
 from telephony.sip.ended_call import EndedCall
 from telephony.sip.message import serialize
-from telephony.sip.transaction_layer import ServerTransaction
+from telephony.sip.running_transaction import ServerTransaction
 
 from .simulated_peer import PEER, SDP, SimulatedCall
 

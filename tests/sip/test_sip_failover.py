@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from dialing.call import CallPlan, place_call
-from telephony.sip.failover import LineState, RegistrarFailover
+from telephony.sip.line import Line, LineState
+from telephony.sip.registration import RegistrationState
 from telephony.sip.upkeep import Upkeep
 from telephony.sip.user_agent import UserAgent
 
@@ -19,9 +20,9 @@ OFTEN = Upkeep(keep_alive_s=0, ping_s=0.1, ping_misses=2)
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("telephony.sip.failover.PATIENCE_S", 0.3)
-    monkeypatch.setattr("telephony.sip.failover.TRY_AGAIN_S", 0.2)
-    monkeypatch.setattr("telephony.sip.failover.HOLD_DOWN_S", 0.3)
+    monkeypatch.setattr("telephony.sip.line.PATIENCE_S", 0.3)
+    monkeypatch.setattr("telephony.sip.line.TRY_AGAIN_S", 0.2)
+    monkeypatch.setattr("telephony.sip.line.HOLD_DOWN_S", 0.3)
     monkeypatch.setattr("telephony.sip.registrar_watch.ANSWER_S", 0.3)
     monkeypatch.setattr("telephony.sip.registrar_watch.BLIND_S", 0.2)
     monkeypatch.setattr("telephony.sip.registrar_watch.DOWN_INTERVAL_S", 0.1)
@@ -35,7 +36,7 @@ class World:
         self.agent = agent
         self.peers = peers
         self.story: list[tuple[LineState, int | None]] = []
-        self.line = RegistrarFailover(agent, tuple(peer.account() for peer in peers), self.changed)
+        self.line = Line(agent, tuple(peer.account() for peer in peers), self.changed)
 
     def changed(self) -> None:
         self.story.append((self.line.state, self.at))
@@ -43,7 +44,7 @@ class World:
     @property
     def at(self) -> int | None:
         """Number of the registrar that holds the registration."""
-        return None if self.line.active is None else self.line.accounts.index(self.line.active)
+        return None if self.line.active is None else self.line.accounts.index(self.line.active.account)
 
     async def registered_with(self, number: int) -> None:
         await eventually(lambda: self.line.state is LineState.REGISTERED and self.at == number)
@@ -52,7 +53,7 @@ class World:
         """Number of the registrar that got the call."""
         assert self.line.active is not None
         before = [len(peer.requests("INVITE")) for peer in self.peers]
-        await place_call(self.agent, CallPlan(self.line.active, "0600"))
+        await place_call(self.agent, CallPlan(self.line.active.account, "0600"))
         after = [len(peer.requests("INVITE")) for peer in self.peers]
         return next(n for n, (a, b) in enumerate(zip(before, after, strict=True)) if b > a)
 
@@ -175,7 +176,7 @@ def test_many_lines_leave_a_dead_registrar_together_and_ping_it_once() -> None:
     async def story(world: World) -> None:
         first = world.peers[0]
         lines = [
-            RegistrarFailover(
+            Line(
                 world.agent,
                 tuple(replace(peer.account(), username=f"7{number:03}") for peer in world.peers),
                 lambda: None,
@@ -183,7 +184,9 @@ def test_many_lines_leave_a_dead_registrar_together_and_ping_it_once() -> None:
             for number in range(100)
         ]
         tasks = [asyncio.create_task(line.keep()) for line in lines]
-        await eventually(lambda: all(line.active == line.accounts[1] for line in lines))
+        await eventually(
+            lambda: all(line.active is not None and line.active.account == line.accounts[1] for line in lines)
+        )
         # those that were asked at once (20 at a time), and their repetitions; nobody waits after them
         assert len({envelope.sender.uri_text for envelope in first.requests("REGISTER")}) < 60
         assert len({envelope.call_id for envelope in first.requests("OPTIONS")}) == 1
@@ -192,3 +195,23 @@ def test_many_lines_leave_a_dead_registrar_together_and_ping_it_once() -> None:
         await asyncio.wait(tasks)
 
     play(story, Behaviour(ignores=SILENT), Behaviour())
+
+
+def test_three_hundred_ports_register_a_few_at_a_time() -> None:
+    async def story(world: World) -> None:
+        peer, most = world.peers[0], 0
+        await world.registered_with(0)
+
+        async def register(number: int) -> None:
+            nonlocal most
+            await world.agent.register(replace(peer.account(), username=f"7{number:03}"))
+            in_flight = [
+                r for r in world.agent.registrations.values() if r.state is RegistrationState.REGISTERING
+            ]
+            most = max(most, len(in_flight))
+
+        await asyncio.gather(*(register(number) for number in range(300)))
+        assert 1 < most <= 20
+        assert len({(e.call_id, e.cseq) for e in peer.requests("REGISTER")}) == 301  # nobody had to ask anew
+
+    play(story, Behaviour(), upkeep=Upkeep(keep_alive_s=0))

@@ -87,7 +87,7 @@ def test_a_call_that_rings_outlives_a_moment_without_its_peer(run: Run) -> None:
         agent = UserAgent()
         await agent.start("127.0.0.1")
         account = nobody()
-        address = ("127.0.0.1", account.registrar_port)
+        address = ("127.0.0.1", account.registrar_port or 0)
         async with asyncio.timeout(15):
             with bound(address) as peer:
                 listener = Listener()

@@ -74,6 +74,19 @@ SCENARIOS = [
         expect=replace(NO_AUDIO, reason="the answer is encrypted with no key of ours"),
     ),
     Scenario(
+        name="provisional_response_sent_reliably",
+        xml="reliable_provisional",
+        expect=ANSWERED,
+        ours="INVITE, PRACK, ACK, BYE",
+        also=hears_silence,
+    ),
+    Scenario(
+        name="peer_that_wants_provisional_responses_confirmed",
+        xml="reliable_required",
+        expect=ANSWERED,
+        ours="INVITE, ACK, INVITE, PRACK, ACK, BYE",
+    ),
+    Scenario(
         name="ring_timeout",
         xml="cancelled",
         expect=CANCELLED,

@@ -119,5 +119,4 @@ SCENARIOS = [
         needs_good_end=False,  # sipp gets the ACKs of forged answers too
         also=some_audio,
     ),
-    Scenario(name="provisional_response_sent_reliably", xml="reliable_provisional", expect=OURS),
 ]

@@ -32,7 +32,7 @@ TABLE: list[tuple[str, str, CallResult, int | None, str]] = [
     ("415 Unsupported Media Type", "Accept: text/plain", UNKNOWN, None, "Unsupported Media Type"),
     ("416 Unsupported URI Scheme", "", UNKNOWN, None, "Unsupported URI Scheme"),
     ("420 Bad Extension", "Unsupported: timer", UNKNOWN, None, "Bad Extension"),
-    ("421 Extension Required", "Require: 100rel", UNKNOWN, None, "Extension Required"),
+    ("421 Extension Required", "Require: frobnication", UNKNOWN, None, "Extension Required"),
     ("422 Session Interval Too Small", "", UNKNOWN, None, "Session Interval Too Small"),
     ("480 Temporarily Unavailable", 'Reason: SIP;cause=480;text="Offline"', FAILED, None, "Offline"),
     ("480 Temporarily Unavailable", "Reason: Q.850;cause=18", FAILED, 18, "Temporarily Unavailable"),

@@ -2,16 +2,19 @@
 
 import asyncio
 import json
+import ssl
 import sys
 from argparse import ArgumentParser
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from dialing.call_report import CallReport
 from dialing.trunk_check import TrunkCheck, TrunkCheckRun, check_of
 from telephony.rtp.quality import MediaQuality
 from telephony.sip.sdes import MediaEncryption
+from telephony.sip.tls import client_context
 
 EXIT_WRONG_ARGUMENTS = 2
 
@@ -22,7 +25,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("number", help="the number to call, or a SIP URI")
-        parser.add_argument("--registrar", required=True, metavar="HOST:PORT")
+        parser.add_argument(
+            "--registrar", required=True, metavar="HOST[:PORT]", help="without a port DNS says where (SRV)"
+        )
         parser.add_argument("--transport", choices=("udp", "tcp", "tls"), default="udp")
         parser.add_argument(
             "--srtp",
@@ -66,16 +71,17 @@ class Command(BaseCommand):
                 caller_number=options["caller_number"],
                 caller_private=options["caller_private"],
             )
+            tls = client_context(settings.SIP_TLS_CERTIFICATE, settings.SIP_TLS_KEY)
         except ValueError as error:
             raise CommandError(str(error), returncode=EXIT_WRONG_ARGUMENTS) from None
         if options["srtp"] != "none" and options["transport"] != "tls":
             self.stderr.write("Without --transport tls, whoever reads the signalling can decrypt the audio.")
-        code = asyncio.run(self._run(check, only_json=options["json"]))
+        code = asyncio.run(self._run(check, tls, only_json=options["json"]))
         if code:
             sys.exit(code)
 
-    async def _run(self, check: TrunkCheck, *, only_json: bool) -> int:
-        run = TrunkCheckRun(check)
+    async def _run(self, check: TrunkCheck, tls: ssl.SSLContext | None, *, only_json: bool) -> int:
+        run = TrunkCheckRun(check, name_servers=settings.SIP_DNS_SERVERS, tls=tls)
         report, code = await run.call()
         if not only_json:
             for line in _story(report):
