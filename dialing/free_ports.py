@@ -1,4 +1,4 @@
-"""The registered ports of this process: one call each."""
+"""The usable ports of this process: one call each."""
 
 import threading
 import time
@@ -44,7 +44,7 @@ class FreePorts:
         self._tell()
 
     def allow(self, port: int) -> None:
-        """The port is registered: calls may use it."""
+        """The port is in service: calls may use it."""
         with self._changed:
             if port in self._usable:
                 return
@@ -55,7 +55,7 @@ class FreePorts:
         self._tell()
 
     def forbid(self, port: int) -> None:
-        """The port is not registered, or not ours any more; a call on it goes on."""
+        """The port is out of service, or not ours any more; a call on it goes on."""
         with self._changed:
             self._usable.discard(port)
             if port in self._free:

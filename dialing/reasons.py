@@ -135,7 +135,7 @@ def _not_connected(campaign: Campaign, moment: Moment) -> str:
 
 def _no_port(campaign: Campaign, moment: Moment) -> str:
     if not moment.ports:
-        return _("No dialer port is registered. %(error)s") % {"error": moment.port_error}
+        return _("No dialer port is in service. %(error)s") % {"error": moment.port_error}
     if moment.calls < moment.capacity:
         return ""
     carrier = moment.resting_carrier

@@ -57,12 +57,12 @@ class CarrierViewSet(ConfigurationViewSet):
 
 
 class DialerPortSerializer(ModelSerializer):
-    """A SIP subscriber that the dialer registers. The password is written, never read."""
+    """A SIP subscriber that the dialer registers, or a channel of a trunk that does not want that. The password is written, never read."""
 
     class Meta:
         model = DialerPort
         fields = (
-            "id", "extension", "password", "registrar_host", "registrar_port", "second_registrar_host",
+            "id", "extension", "password", "registers", "registrar_host", "registrar_port", "second_registrar_host",
             "second_registrar_port", "transport", "carrier", "media_encryption", "keys_without_tls", "enabled",
             "state", "active_registrar", "last_error",
         )  # fmt: skip
@@ -72,12 +72,13 @@ class DialerPortSerializer(ModelSerializer):
                 "write_only": True,
                 "trim_whitespace": False,
                 "allow_blank": True,
+                "required": False,
                 "help_text": "An empty one keeps what is stored.",
             }
         }
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if self.instance is None and not attrs.get("password"):
+        if self.instance is None and attrs.get("registers", True) and not attrs.get("password"):
             raise serializers.ValidationError({"password": _("The password is missing.")})
         return attrs
 
@@ -87,7 +88,9 @@ class DialerPortViewSet(ConfigurationViewSet):
 
     queryset = DialerPort.objects.all()
     serializer_class = DialerPortSerializer
-    filterset_fields: ClassVar[list[str]] = ["enabled", "state", "transport", "carrier", "media_encryption"]
+    filterset_fields: ClassVar[list[str]] = [
+        "enabled", "state", "registers", "transport", "carrier", "media_encryption",
+    ]  # fmt: skip
     search_fields: ClassVar[list[str]] = ["extension", "registrar_host", "second_registrar_host"]
     ordering_fields: ClassVar[list[str]] = ["id", "extension", "registrar_host", "state"]
 

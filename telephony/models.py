@@ -11,6 +11,7 @@ from accounts.history import History
 from amd.early_media import EarlyKind
 from telephony.contact_center import make_connector
 from telephony.results import CallResult
+from telephony.sip.account import default_port
 from telephony.sip.sdes import MediaEncryption
 
 
@@ -134,7 +135,8 @@ class Carrier(models.Model):
 
 
 class DialerPort(models.Model):
-    """A SIP subscriber of the communication platform; one port carries one outbound call (G 5).
+    """A SIP subscriber of the communication platform, or a channel of a trunk that knows us by our address; one port
+    carries one outbound call (G 5).
 
     A calls worker leases the ports it registers: `worker` names it, `lease_until` says how long without renewal.
     """
@@ -154,14 +156,29 @@ class DialerPort(models.Model):
     class State(models.TextChoices):
         OFF = "OFF", _("Not registered")
         REGISTERED = "REGISTERED", _("Registered")
+        READY = "READY", _("Ready")
         FAILED = "FAILED", _("Failed")
         UNREACHABLE = "UNREACHABLE", _("Unreachable")
 
+    IN_SERVICE = (State.REGISTERED, State.READY)
+    """Can carry a call."""
+
     extension = models.CharField(_("extension"), max_length=32)
-    password = models.CharField(_("password"), max_length=128)
+    password = models.CharField(_("password"), max_length=128, blank=True)
+    registers = models.BooleanField(
+        _("registers"),
+        default=True,
+        help_text=_(
+            "Off: a trunk that knows the dialer by its address. It is used while it answers OPTIONS."
+        ),
+    )
     registrar_host = models.CharField(_("registrar"), max_length=255)
     registrar_port = models.PositiveIntegerField(
-        _("registrar port"), default=5060, validators=[MinValueValidator(1), MaxValueValidator(65535)]
+        _("registrar port"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(65535)],
+        help_text=_("Empty: as DNS says (SRV), else 5060, or 5061 over TLS."),
     )
     second_registrar_host = models.CharField(
         _("second registrar"),
@@ -171,7 +188,8 @@ class DialerPort(models.Model):
     )
     second_registrar_port = models.PositiveIntegerField(
         _("second registrar's port"),
-        default=5060,
+        null=True,
+        blank=True,
         validators=[MinValueValidator(1), MaxValueValidator(65535)],
     )
     transport = models.CharField(_("transport"), max_length=3, choices=Transport, default=Transport.UDP)
@@ -201,7 +219,7 @@ class DialerPort(models.Model):
     enabled = models.BooleanField(_("enabled"), default=True)
     state = models.CharField(_("state"), max_length=12, choices=State, default=State.OFF, editable=False)
     active_registrar = models.CharField(
-        _("registered with"), max_length=262, blank=True, default="", editable=False
+        _("registered with"), max_length=320, blank=True, default="", editable=False
     )
     last_error = models.TextField(_("last error"), blank=True, editable=False)
     worker = models.CharField(_("worker"), max_length=128, blank=True, editable=False)
@@ -215,7 +233,9 @@ class DialerPort(models.Model):
         ordering = ["registrar_host", "extension"]
         constraints = [
             models.UniqueConstraint(
-                fields=["registrar_host", "registrar_port", "extension"], name="extension_once_per_registrar"
+                fields=["registrar_host", "registrar_port", "extension"],
+                name="extension_once_per_registrar",
+                nulls_distinct=False,
             ),
         ]
 
@@ -223,8 +243,14 @@ class DialerPort(models.Model):
         return f"{self.extension}@{self.registrar_host}"
 
     def clean(self) -> None:
+        self._check_password()
         self._check_keys()
         self._check_second_registrar()
+
+    def _check_password(self) -> None:
+        """A trunk may ask for one as well, per call."""
+        if self.registers and not self.password:
+            raise ValidationError({"password": _("A port that registers needs its password.")})
 
     def _check_keys(self) -> None:
         """Keys in the SDP are as secret as the signalling that carries them (RFC 4568 section 7)."""
@@ -240,16 +266,21 @@ class DialerPort(models.Model):
 
     def _check_second_registrar(self) -> None:
         """It is another one than the first, and no other port has this extension there."""
-        second = (self.second_registrar_host, self.second_registrar_port)
         if not self.second_registrar_host:
             return
-        if second == (self.registrar_host, self.registrar_port):
+        second = (self.second_registrar_host, self._number(self.second_registrar_port))
+        if second == (self.registrar_host, self._number(self.registrar_port)):
             raise ValidationError({"second_registrar_host": _("This is the first registrar already.")})
-        others = DialerPort.objects.exclude(pk=self.pk).filter(extension=self.extension)
-        if others.filter(registrar_host=second[0], registrar_port=second[1]).exists():
+        others = DialerPort.objects.exclude(pk=self.pk).filter(
+            extension=self.extension, registrar_host=self.second_registrar_host
+        )
+        if any(self._number(other.registrar_port) == second[1] for other in others):
             raise ValidationError(
                 {"second_registrar_host": _("Another port has this extension at this registrar.")}
             )
+
+    def _number(self, port: int | None) -> int:
+        return port or default_port(self.transport)
 
 
 class Heard(models.TextChoices):

@@ -27,6 +27,7 @@ _TONES: dict[type, dict[str, str]] = {
     Lead.Pool: {Lead.Pool.CLAIMED: INFO, Lead.Pool.WAITING: WARN},
     DialerPort.State: {
         DialerPort.State.REGISTERED: GOOD,
+        DialerPort.State.READY: GOOD,
         DialerPort.State.FAILED: BAD,
         DialerPort.State.UNREACHABLE: BAD,
     },

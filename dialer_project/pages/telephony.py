@@ -56,18 +56,11 @@ class PortForm(SetupForm):
     class Meta:
         model = DialerPort
         fields = [
-            "extension", "password", "registrar_host", "registrar_port", "second_registrar_host",
+            "extension", "password", "registers", "registrar_host", "registrar_port", "second_registrar_host",
             "second_registrar_port", "transport", "carrier", "media_encryption", "keys_without_tls", "enabled",
         ]  # fmt: skip
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if second := self.fields.get("second_registrar_port"):
-            second.required = False
-
     def write(self, fields: dict[str, Any]) -> Any:
-        if fields.get("second_registrar_port") is None:
-            fields.pop("second_registrar_port", None)
         if not fields["password"] and not self.is_new:
             del fields["password"]
         return super().write(fields)
@@ -87,7 +80,7 @@ class DialerPortAdmin(SetupAdmin):
         "worker",
         "last_error",
     ]
-    list_filter = ["state", "enabled", "carrier"]
+    list_filter = ["state", "enabled", "registers", "carrier"]
     list_select_related = ["carrier"]
     list_filter_sheet = True
     list_per_page = 50
@@ -96,6 +89,7 @@ class DialerPortAdmin(SetupAdmin):
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         where = [
+            "registers",
             ("registrar_host", "registrar_port"),
             ("second_registrar_host", "second_registrar_port"),
             "transport",
@@ -113,7 +107,7 @@ class DialerPortAdmin(SetupAdmin):
 
     @admin.display(description=gettext_lazy("registrar"), ordering="registrar_host")
     def registrar(self, port: DialerPort) -> str:
-        return f"{port.registrar_host}:{port.registrar_port}"
+        return f"{port.registrar_host}:{port.registrar_port}" if port.registrar_port else port.registrar_host
 
     @admin.display(description=gettext_lazy("state"), ordering="state")
     def state_now(self, port: DialerPort) -> SafeString:

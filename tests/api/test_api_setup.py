@@ -146,6 +146,15 @@ def test_a_ports_password_is_written_and_never_read(master: Any) -> None:
     assert master.delete(one).status_code == 204
 
 
+def test_a_trunk_needs_no_password_and_a_registrar_no_port(master: Any) -> None:
+    body = {"extension": "trunk1", "registrar_host": "sbc.example", "registers": False}
+    made = master.post(f"{V1}ports", body).json()
+    assert (made["registers"], made["registrar_port"], made["state"]) == (False, None, "OFF")
+    refused = master.patch(f"{V1}ports/{made['id']}", {"registers": True})
+    assert (refused.status_code, "needs its password" in refused.content.decode()) == (400, True)
+    assert [p["id"] for p in master.get(f"{V1}ports?registers=false").json()["results"]] == [made["id"]]
+
+
 def test_keys_of_encrypted_audio_travel_over_tls_unless_somebody_insists(world: World, master: Any) -> None:
     one = f"{V1}ports/{world.port.pk}"
     refused = master.patch(one, {"media_encryption": "required"})

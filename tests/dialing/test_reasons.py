@@ -67,4 +67,4 @@ def test_leases_are_judged_by_the_databases_clock(clock: timedelta) -> None:
     Lead.objects.update(next_attempt_at=wrong)
     assert why_not_dialing(campaign, wrong) is None
     DialerPort.objects.update(lease_until=timezone.now() - timedelta(hours=1))
-    assert "No dialer port is registered" in str(why_not_dialing(campaign, wrong))
+    assert "No dialer port is in service" in str(why_not_dialing(campaign, wrong))

@@ -37,8 +37,8 @@ def second() -> Iterator[LoopbackPeer]:
 @pytest.fixture
 def worker(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[CallsWorker]:
     settings.SIP_PING_SECONDS = 0.1
-    monkeypatch.setattr("telephony.sip.failover.PATIENCE_S", 0.5)
-    monkeypatch.setattr("telephony.sip.failover.HOLD_DOWN_S", 0.5)
+    monkeypatch.setattr("telephony.sip.line.PATIENCE_S", 0.5)
+    monkeypatch.setattr("telephony.sip.line.HOLD_DOWN_S", 0.5)
     worker = CallsWorker(capacity=1, name="two registrars")
     yield worker
     worker.close()

@@ -197,8 +197,12 @@ def test_a_ports_password_is_written_and_never_shown() -> None:
         "registrar_port": "5060",
         "transport": "udp",
         "media_encryption": "none",
+        "registers": "on",
         "enabled": "on",
     }
+    assert "needs its password" in errors(
+        client.post("/telephony/dialerport/add/", {**values, "password": ""})
+    )
     keyed = client.post("/telephony/dialerport/add/", {**values, "media_encryption": "required"})
     assert "choose the transport TLS" in errors(keyed)
     assert client.post("/telephony/dialerport/add/", values).status_code == 302
@@ -213,6 +217,23 @@ def test_a_ports_password_is_written_and_never_shown() -> None:
     assert "already exists" in errors(
         client.post("/telephony/dialerport/add/", {**values, "extension": "7002"})
     )
+
+
+def test_a_trunk_is_added_without_password_and_port_and_shown_as_ready() -> None:
+    client = signed_in(make.make_user(Role.MASTER, []))
+    values = {
+        "extension": "t1",
+        "registrar_host": "sbc.example",
+        "transport": "udp",
+        "media_encryption": "none",
+    }
+    assert client.post("/telephony/dialerport/add/", {**values, "enabled": "on"}).status_code == 302
+    port = DialerPort.objects.get()
+    assert (port.registers, port.registrar_port, port.password) == (False, None, "")
+    DialerPort.objects.update(state="READY", active_registrar="sbc.example (192.0.2.7:5060)")
+    page = client.get("/telephony/dialerport/").content.decode()
+    assert "sbc.example (192.0.2.7:5060)" in page
+    assert "Ready" in page
 
 
 def test_a_contact_centre_with_queues_in_use_is_not_deleted_and_wrong_json_is_said() -> None:
