@@ -158,4 +158,5 @@ def test_every_page(live_server: Any, passwords: dict[str, tuple[str, str]], rol
 def test_every_page_of_the_sidebar_is_looked_at() -> None:
     looked_at = {page.address for page in PAGES}
     items = [item for part in UNFOLD["SIDEBAR"]["navigation"] for item in part["items"]]
-    assert {str(item["link"]) for item in items} <= looked_at
+    missing = {str(item["link"]) for item in items} - looked_at
+    assert not missing, f"add to tests/looks/pages.py: {missing}"
