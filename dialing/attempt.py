@@ -7,7 +7,7 @@ DIALING -> WITHDRAWN when the INVITE could not leave at once  `take_back`
 Every change is announced in its own transaction, save the start of a call, which nobody waits for.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -17,11 +17,12 @@ from django.utils import timezone
 
 from campaigns import lifecycle
 from campaigns.announce import announce
-from dialing import carriers, gate, tallies
+from dialing import carriers, gate, tallies, under_way
 from dialing.gate import Answer, Verdict
 from dialing.leases import LEASE
 from dialing.start import CallOrder as CallOrder
 from dialing.start import to_dialing
+from dialing.under_way import EndedAttempt
 from leads import answered, pool
 from leads.models import CallAttempt, Lead, LeadStatus
 
@@ -182,16 +183,9 @@ def take_back(attempt_id: int, worker: str, reason: str) -> bool:
     return True
 
 
-@transaction.atomic
 def record_progress(attempt_id: int, state: CallAttempt.State, at: datetime) -> bool:
     """The call was ANSWERED, or is TRANSFERRING (the REFER left). False when the attempt is past that."""
-    moved = CallAttempt.objects.filter(pk=attempt_id, state__in=_BEFORE[state]).update(
-        state=state, **{_STAMP[state]: at}
-    )
-    if not moved:
-        return False
-    _announce(CallAttempt.objects.get(pk=attempt_id), state, at=at)
-    return True
+    return under_way.progress(attempt_id, state, _BEFORE[state], _STAMP[state], at)
 
 
 @transaction.atomic
@@ -201,46 +195,34 @@ def finish(attempt_id: int, outcome: Outcome) -> bool:
     Exactly once: False, and nothing changes, when the attempt has ended already. The lead's retry follows the
     campaign's settings of this moment; a deleted lead or campaign leaves the record alone.
     """
-    ended = CallAttempt.objects.filter(pk=attempt_id, state__in=UNDER_WAY).update(
-        state=State.ENDED,
-        result=outcome.result,
-        ended_at=outcome.ended_at,
-        answered_at=outcome.answered_at,
-        transferred_at=outcome.transferred_at,
-        sip_code=outcome.sip_code,
-        q850_cause=outcome.q850_cause,
-        reason=outcome.reason[:300],
-        ended_by=outcome.ended_by[:16],
-        call_id=outcome.call_id[:200],
-        amd_verdict=outcome.amd_verdict[:8],
-        amd_cause=outcome.amd_cause[:200],
-        amd_why=outcome.amd_why,
-        amd_decision_ms=outcome.amd_decision_ms,
-        abandoned=outcome.abandoned,
-        media_quality=outcome.media_quality,
-        early_media=outcome.early_media,
-        early_media_cause=outcome.early_media_cause[:200],
-        early_media_why=outcome.early_media_why,
-    )
-    if not ended:
+    ended = under_way.end(attempt_id, UNDER_WAY, _columns(outcome))
+    if ended is None:
         return False
-    attempt = CallAttempt.objects.select_related("lead__campaign").get(pk=attempt_id)
-    if attempt.lead is not None:
-        _settle_lead(attempt.lead, outcome)
+    if (lead := ended.lead) is not None:
+        Lead.objects.filter(pk=lead.pk).update(
+            status=outcome.result,
+            pool=pool.after_attempt(outcome.result, lead.attempts, lead.max_attempts),
+            next_attempt_at=pool.retry_due(outcome.ended_at, lead.retry_delay),
+        )
     if outcome.answered_at is not None and outcome.result != LeadStatus.AMD:
-        answered.count(attempt.campaign_id, outcome.ended_at, abandoned=outcome.abandoned)
-    _announce(attempt, State.ENDED, outcome.result, answered=outcome.answered_at is not None)
+        answered.count(ended.campaign_id, outcome.ended_at, abandoned=outcome.abandoned)
+    _announce(ended, State.ENDED, outcome.result, answered=outcome.answered_at is not None)
     transaction.on_commit(lambda: tallies.count(tallies.RESULTS, str(outcome.result)))
     return True
 
 
-def _settle_lead(lead: Lead, outcome: Outcome) -> None:
-    campaign = lead.campaign
-    Lead.objects.filter(pk=lead.pk).update(
-        status=outcome.result,
-        pool=pool.after_attempt(outcome.result, lead.attempts, campaign.max_attempts),
-        next_attempt_at=pool.retry_due(outcome.ended_at, campaign.retry_delay),
-    )
+def _columns(outcome: Outcome) -> dict[str, Any]:
+    """Of the attempt's row, as long as they may be."""
+    columns = {field.name: getattr(outcome, field.name) for field in fields(outcome)}
+    return columns | {
+        "result": str(outcome.result),
+        "reason": outcome.reason[:300],
+        "ended_by": outcome.ended_by[:16],
+        "call_id": outcome.call_id[:200],
+        "amd_verdict": outcome.amd_verdict[:8],
+        "amd_cause": outcome.amd_cause[:200],
+        "early_media_cause": outcome.early_media_cause[:200],
+    }
 
 
 def _lead_of(attempt: CallAttempt) -> QuerySet[Lead]:
@@ -249,12 +231,7 @@ def _lead_of(attempt: CallAttempt) -> QuerySet[Lead]:
 
 
 def _announce(
-    attempt: CallAttempt,
-    state: str,
-    result: str = "",
-    at: datetime | None = None,
-    *,
-    answered: bool = False,
+    attempt: CallAttempt | EndedAttempt, state: str, result: str = "", *, answered: bool = False
 ) -> None:
     announce(
         "attempt",
@@ -264,5 +241,5 @@ def _announce(
         state=str(state),
         result=str(result),
         answered=answered,
-        at=(at or timezone.now()).timestamp(),
+        at=timezone.now().timestamp(),
     )
