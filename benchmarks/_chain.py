@@ -133,7 +133,7 @@ def _wait_for_ports(count: int) -> None:
     from dialing.leases import database_time
     from dialing.ports import registered
 
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 180
     while (there := registered(database_time()).count()) < count:
         if time.monotonic() > deadline:
             raise TimeoutError(f"{there} of {count} ports were registered")
