@@ -8,18 +8,19 @@ rows in the same run with the ratio of the two. The file goes through `leads.upl
 """
 
 import argparse
-import json
 import os
 import random
 import resource
+import sys
 import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks._goals import goal, tell
 from benchmarks._servers import servers
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -29,10 +30,17 @@ def main() -> None:
     options = parser.parse_args()
 
     with servers(durable=True):
-        print(json.dumps(measure(options.rows, options.compare, options.country)))
+        figures = measure(options.rows, options.compare, options.country)
+    goals = {
+        "rows_per_s": goal(figures["rows_per_s"], ">=", 50_000),
+        "peak_rss_mb": goal(figures["peak_rss_mb"], "<=", 150),
+    }
+    if options.compare:
+        goals["ratio"] = goal(figures["ratio"], ">=", 30)
+    return tell(goals, **figures)
 
 
-def measure(rows: int, compare: int, country: str) -> dict[str, object]:
+def measure(rows: int, compare: int, country: str) -> dict[str, Any]:
     from leads import kept_files, uploads
     from leads.models import LeadUpload
     from tests.factories import make_campaign
@@ -49,7 +57,7 @@ def measure(rows: int, compare: int, country: str) -> dict[str, object]:
     seconds = time.monotonic() - began
     upload = LeadUpload.objects.defer("refused_rows").get()
     peak = peak_mb()
-    figures: dict[str, object] = {
+    figures: dict[str, Any] = {
         "rows": rows,
         "seconds": round(seconds, 2),
         "rows_per_s": round(rows / seconds),
@@ -127,4 +135,4 @@ def peak_mb() -> int:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -26,9 +26,9 @@ from accounts import scope
 from accounts.api_base import CRUD, CrudViewSet, FilterSet, ModelSerializer, ReadViewSet, ScopedViewSet
 from accounts.api_formats import Pages, RawCsv, uploaded_file
 from accounts.export import KINDS
-from accounts.paging import LargePaginator
+from accounts.paging import COUNTED_UP_TO, LargePaginator
 from accounts.scope import Action
-from leads import counts, export, selectors, services, uploads
+from leads import counts, export, search, services, uploads
 from leads.models import CallAttempt, Lead, LeadCount, LeadUpload
 
 IN_CAMPAIGN = OpenApiParameter(
@@ -99,12 +99,19 @@ class LeadFilter(FilterSet):
         return leads.filter(pool=Lead.Pool.DONE) if value else leads.exclude(pool=Lead.Pool.DONE)
 
 
+def _searched(request: Request) -> str:
+    return request.query_params.get("search", "").replace("\x00", "").strip()
+
+
 class LeadPages(Pages):
     """Counts with the kept counts, where they know the filters."""
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
         kept_count = None
-        if not {"search", "phone_number"} & request.query_params.keys():
+        if term := _searched(request):
+            found = search.first_found(queryset, term, view.campaign.pk, COUNTED_UP_TO)
+            queryset, kept_count = queryset.filter(pk__in=found), len(found)
+        elif "phone_number" not in request.query_params:
             kept = LeadCount.objects.filter(campaign=view.campaign)
             kept_count = counts.total(LeadFilter(request.query_params, queryset=kept, request=request).qs)
         paginator: Any = partial(LargePaginator, kept_count=kept_count)
@@ -116,7 +123,7 @@ class LeadSearch(SearchFilter):
     """As the list of the web application searches."""
 
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
-        return selectors.search(queryset, request.query_params.get("search", "").replace("\x00", ""))
+        return search.matching(queryset, _searched(request))
 
 
 @extend_schema(parameters=[IN_CAMPAIGN])

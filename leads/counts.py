@@ -3,7 +3,7 @@
 Triggers write them (migration 0007): no door to the leads goes past them, be it COPY, recovery or psql.
 """
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import QuerySet, Sum
 
 from leads.models import LeadCount
@@ -26,6 +26,10 @@ WITH folded AS (
 )
 SELECT count(*) FROM folded
 """
+_RECOUNT = """
+INSERT INTO leads_leadcount (campaign_id, status, pool, leads, calls)
+SELECT campaign_id, status, pool, count(*), sum(attempts) FROM leads_lead GROUP BY campaign_id, status, pool
+"""
 
 
 def fold(above: int = FOLD_FROM) -> int:
@@ -33,6 +37,19 @@ def fold(above: int = FOLD_FROM) -> int:
     with connection.cursor() as cursor:
         cursor.execute(_FOLD, [above])
         return int(cursor.fetchone()[0])
+
+
+def recount() -> int:
+    """Counts all leads anew, and blanks the texts of searches; returns the number of leads. Writers wait for it."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("LOCK TABLE leads_lead IN SHARE ROW EXCLUSIVE MODE")
+        cursor.execute("DELETE FROM leads_leadcount")
+        cursor.execute(_RECOUNT)
+        cursor.execute("DELETE FROM leads_leadtext")
+        cursor.execute(
+            "INSERT INTO leads_leadtext (campaign_id, part) SELECT DISTINCT campaign_id, id >> 5 FROM leads_lead"
+        )
+    return total(LeadCount.objects.all())
 
 
 def total(counts: QuerySet[LeadCount]) -> int:

@@ -131,6 +131,33 @@ class LeadCount(models.Model):
         return f"{self.campaign_id} {self.status} {self.pool}: {self.leads}"
 
 
+class LeadText(models.Model):
+    """Names (in capitals) and numbers of the up to 32 leads of a campaign whose `id >> 5` is `part`: `leads.search`.
+
+    Null: not written yet, or not any more what the leads are.
+    """
+
+    pk = models.CompositePrimaryKey("campaign_id", "part")
+    campaign = models.ForeignKey(
+        "campaigns.Campaign",
+        models.DO_NOTHING,  # a trigger removes them
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+    )
+    part = models.BigIntegerField()
+    text = models.TextField(null=True, db_collation="C")  # noqa: DJ001 - an empty one says that there are no leads
+
+    class Meta:
+        indexes = [
+            # leads.search.fill
+            models.Index(fields=["campaign", "part"], condition=Q(text=None), name="lead_text_blank"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.campaign_id} {self.part}"
+
+
 class AnsweredCount(models.Model):
     """A campaign's calls of one day (UTC) that persons answered, and those of them that nobody took.
 

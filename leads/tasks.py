@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from leads import counts, evidence, uploads
+from leads import counts, evidence, search, uploads
 
 
 @shared_task(name="leads.forget_evidence")
@@ -19,3 +19,9 @@ def import_uploads() -> None:
 @shared_task(name="leads.fold_counts")
 def fold_counts() -> None:
     counts.fold()
+
+
+@shared_task(name="leads.fill_search")
+def fill_search() -> None:
+    while search.fill():
+        pass

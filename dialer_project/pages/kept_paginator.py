@@ -1,4 +1,4 @@
-"""The pages of the lead list: how many there are comes from the kept counts."""
+"""The pages of the lead list: how many there are comes from the kept counts, or from the search."""
 
 from typing import Any
 
@@ -8,16 +8,20 @@ from unfold.views import ChangeList
 
 from accounts import scope
 from accounts.paging import LargePaginator
-from leads import counts
+from leads import counts, search
 from leads.models import LeadCount
 
 
 class KeptCountChangeList(ChangeList):  # type: ignore[misc]
-    """Counts by the filters of the list; what a search finds is counted row by row."""
+    """Counts by the filters of the list. A search lists the first that it finds (`leads.search`)."""
 
     def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset(request, *args, **kwargs)
-        if not self.query:
+        if self.query.strip():
+            pk = request.GET.get("campaign__id__exact", "")
+            campaign = int(pk) if pk.isdecimal() and len(pk) < 19 else None
+            request.__dict__["found"] = search.first_found(rows, self.query, campaign)
+        else:
             kept = scope.visible(request.user, LeadCount.objects.all())
             for chosen in self.filter_specs:
                 filtered = chosen.queryset(request, kept)
@@ -28,4 +32,7 @@ class KeptCountChangeList(ChangeList):  # type: ignore[misc]
 
 def paginator(request: HttpRequest, rows: QuerySet[Any], per_page: int) -> LargePaginator:
     """For `ModelAdmin.get_paginator` of a list with a `KeptCountChangeList`."""
+    found = request.__dict__.get("found")
+    if found is not None:
+        return LargePaginator(rows.filter(pk__in=found), per_page, kept_count=len(found))
     return LargePaginator(rows, per_page, kept_count=request.__dict__.get("kept_count"))

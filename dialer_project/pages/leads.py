@@ -27,7 +27,7 @@ from dialer_project.pages.exports import ExportedList
 from dialer_project.pages.filters import CampaignFilter, NotYetDoneFilter
 from dialer_project.pages.kept_paginator import KeptCountChangeList
 from dialer_project.times import in_zone
-from leads import export, selectors, services
+from leads import export, search, services
 from leads.causes import early_media_words, verdict_cause
 from leads.models import CallAttempt, Lead, LeadStatus
 
@@ -76,7 +76,7 @@ class LeadAdmin(ExportedList, CampaignBarOnList, ScopedModelAdmin):
         return super().get_queryset(request).select_related("campaign")
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
-        return selectors.search(queryset, search_term), False
+        return search.matching(queryset, search_term), False
 
     def get_list_display(self, request: HttpRequest) -> list[str]:
         columns = list(super().get_list_display(request))

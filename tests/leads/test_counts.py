@@ -8,6 +8,7 @@ from io import BytesIO
 
 import psycopg
 import pytest
+from django.core.management import call_command
 from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models import Count, F, Sum
 from django.utils import timezone
@@ -16,7 +17,7 @@ from campaigns import selectors, services
 from campaigns.models import Campaign
 from dialing import attempt as attempts
 from dialing.claim import claim_leads
-from leads import counts, uploads
+from leads import counts, search, uploads
 from leads.models import CallAttempt, Lead, LeadCount, LeadStatus
 from tests.factories import make_campaign, make_lead, make_port
 
@@ -183,3 +184,26 @@ def waits() -> bool:
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
         return bool(cursor.fetchone()[0])
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("restored", ["twice", "without triggers"])
+def test_a_recount_sets_right_what_a_restore_has_left(
+    restored: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`pg_restore --data-only` writes the kept counts, and its leads fire the triggers that count them once more."""
+    campaign = make_campaign(started=False)
+    leads = [make_lead(campaign, name=f"Ana {n}") for n in range(3)]
+    with connection.cursor() as cursor:
+        if restored == "twice":
+            cursor.execute(
+                "INSERT INTO leads_leadcount SELECT id + 1000, status, pool, leads, calls, campaign_id FROM leads_leadcount"
+            )
+        else:
+            cursor.execute("DELETE FROM leads_leadcount")
+            cursor.execute("UPDATE leads_leadtext SET text = 'SOMEBODY ELSE'")
+    assert kept() != counted()
+    call_command("recount")
+    assert kept() == counted()
+    assert "counted 3 leads" in capsys.readouterr().out
+    assert search.first_found(Lead.objects.all(), "ana") == [lead.pk for lead in leads]
