@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from django.db import connections
 from django.template.loader import render_to_string
 
 from tests.looks.pages import NOBODY, Page
@@ -104,7 +105,10 @@ def show(sheet: "Sheet", page: Page) -> bool:
 @contextmanager
 def camera(base_url: str, passwords: dict[str, tuple[str, str]]) -> Iterator[Camera]:
     with launched() as browser:
-        yield Camera(browser, base_url, passwords)
+        try:
+            yield Camera(browser, base_url, passwords)
+        finally:
+            connections.close_all()  # opened while Playwright's loop ran: nobody finds them after it
 
 
 def picture(sheet: "Sheet", page: Page, look: Look, path: Path) -> None:

@@ -5,13 +5,11 @@
 
 import json
 import os
-from collections.abc import Iterator
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from django.db import connections
 from django.utils import timezone
 
 from accounts.models import Role
@@ -51,7 +49,7 @@ def axe() -> str:
 
 
 @pytest.fixture
-def passwords(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, tuple[str, str]]]:
+def passwords(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[str, str]]:
     """A world with something on every page; user name and password of each role."""
     monkeypatch.setitem(os.environ, "DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # Playwright's loop runs in this thread
     world = make_world()
@@ -71,8 +69,7 @@ def passwords(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, tuple[str, 
     )
     evidence.change_policy(None, keep_sound="ALL")
     evidence.keep(attempt.pk, detector.finish().label, detector.evidence().as_json(), heard)
-    yield {role: (user.username, make.PASSWORD) for role, user in side.people.items()}
-    connections.close_all()  # opened while Playwright's loop ran: nobody finds them after it
+    return {role: (user.username, make.PASSWORD) for role, user in side.people.items()}
 
 
 def violations(sheet: "Sheet", rules: list[str]) -> list[str]:
