@@ -14,7 +14,7 @@ from typing import Any
 from django.db import connection
 from django.utils.translation import gettext as _
 
-from accounts.export import FORMULA
+from accounts.export import FORMULA, plain
 from leads.lead_file import LeadFile, Row
 from leads.phone_numbers import InvalidNumberError, normalise
 
@@ -54,7 +54,8 @@ _REFUSE = """
 INSERT INTO lead_refused
 SELECT line, line || ',"' || replace(
     CASE WHEN first IS NULL THEN %(known)s ELSE replace(%(again)s, '#', first::text) END, '"', '""'
-) || '","' || replace(name, '"', '""') || '",' || phone_number || E'\\r\\n'
+) || '","' || CASE WHEN left(name, 1) = ANY (%(formula)s) THEN '''' ELSE '' END || replace(name, '"', '""')
+  || '",' || phone_number || E'\\r\\n'
   FROM lead_passed JOIN lead_stage USING (line)
 """
 _BLOCK = 2000
@@ -102,9 +103,10 @@ def insert(campaign_id: int, counts: Counts) -> None:
         counts.added = cursor.rowcount
         counts.duplicate = counts.read - counts.invalid - counts.added
         if counts.duplicate:
-            words = {
+            words: dict[str, Any] = {
                 "known": _("the campaign has this number"),
                 "again": _("the number stands in line %(line)s too") % {"line": "#"},
+                "formula": list(FORMULA),
             }
             cursor.execute(_REFUSE, words)
 
@@ -160,9 +162,10 @@ def _name_problem(name: str) -> str:
 
 
 def _refused_row(line: int, reason: str, cells: list[str]) -> str:
+    """For the CSV of refused rows, in which no cell is a formula either."""
     row = io.StringIO(newline="")
     shown: list[Any] = [
-        text.replace("\x00", "\ufffd") for text in (reason, *(cell[:200] for cell in cells[:50]))
+        plain(text.replace("\x00", "\ufffd")) for text in (reason, *(cell[:200] for cell in cells[:50]))
     ]
     csv.writer(row).writerow([line, *shown])
     return row.getvalue()

@@ -44,7 +44,11 @@ def is_country(code: str) -> bool:
 
 
 def _thoroughly(text: str, default_country: str) -> str:
-    """The same for any text, with the reason when it is no number."""
+    """The same for any text, with the reason when it is no number.
+
+    An apostrophe in front is the spreadsheets' sign for text, which our own files of refused rows have too.
+    """
+    text = text.strip().removeprefix("'")
     plain = _PUNCTUATION.sub("", text)
     international = plain.startswith("+")
     digits = plain.removeprefix("+")

@@ -74,3 +74,21 @@ def test_the_api_exports_with_its_filters_and_names_a_wrong_kind(browser: Client
     stranger = Lead.objects.get(name="Somebody else's").campaign_id
     assert browser.get(f"/api/v1/campaigns/{stranger}/leads/export/").status_code == 404
     assert body(browser.get("/api/v1/attempts/export/")) == body(browser.get("/leads/callattempt/export.csv"))
+
+
+def test_the_file_of_refused_rows_has_no_formula_and_its_rows_can_be_uploaded_again() -> None:
+    """What somebody else's file brought is opened in a spreadsheet by the one who looks at the refused rows."""
+    campaign = make_campaign(started=False)
+    make_lead(campaign, phone_number="554183015031")
+    sent = "=1+2,554183015031\n@SUM(A1),12\nMary,+55x\n"
+    refused = uploads.import_leads(None, campaign, io.BytesIO(sent.encode())).refused_rows
+    rows = list(csv.reader(io.StringIO(refused)))[1:]
+    assert [row[2:] for row in rows] == [["'=1+2", "554183015031"], ["'@SUM(A1)", "12"], ["Mary", "'+55x"]]
+
+    mended = "".join(f"{row[2]},'+5541{number}\n" for number, row in enumerate(rows, 30000001))
+    again = uploads.import_leads(None, campaign, io.BytesIO(mended.encode()))
+    assert (again.added, again.invalid) == (3, 0)
+    added = Lead.objects.filter(campaign=campaign, name__in=["=1+2", "@SUM(A1)", "Mary"]).order_by(
+        "phone_number"
+    )
+    assert [lead.phone_number for lead in added] == ["554130000001", "554130000002", "554130000003"]
