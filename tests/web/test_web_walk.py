@@ -3,6 +3,7 @@ group and as nobody. A new page without scope fails here.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.contrib import admin
@@ -44,6 +45,14 @@ def fill(pattern: str, row: Model) -> str | None:
     for name in ("<path:object_id>", "<int:pk>"):
         address = address.replace(name, str(row.pk))
     return None if address == pattern or "<" in address else address
+
+
+METHODS = ("post", "put", "patch", "delete")
+
+
+def write(client: Client, method: str, address: str) -> Any:
+    """Asks for a change, as far as one can without knowing the form."""
+    return getattr(client, method)(address, {"post": "yes", "password": "x"})
 
 
 def without_row(pattern: str) -> str | None:
@@ -105,7 +114,7 @@ def test_guessed_ids_of_another_group_give_404_or_403_and_change_nothing(role: s
             address = fill(pattern, row)
             if address is None:
                 continue
-            answers = [client.get(address), client.post(address, {"post": "yes", "password": "x"})]
+            answers = [client.get(address), *(write(client, method, address) for method in METHODS)]
             if answers[0].status_code == 302:  # the old-style link to the change page
                 answers = [client.get(answers[0]["Location"])]
             for answer in answers:
@@ -113,6 +122,29 @@ def test_guessed_ids_of_another_group_give_404_or_403_and_change_nothing(role: s
                 assert SECRET not in answer.content.decode(), address
     for row, values in before:
         assert type(row)._default_manager.values().get(pk=row.pk) == values
+
+
+@pytest.mark.parametrize("role", [role for role in Role.values if role != Role.CAMPAIGN_ADMINISTRATOR])
+def test_no_address_changes_what_the_role_may_not_change(role: str) -> None:
+    """Own rows and shared ones; a Campaign Supervisor may change none of them."""
+    world = make_world()
+    user = world.ours.people[role]
+    client = signed_in(user)
+    writes = {scope.Action.ADD, scope.Action.CHANGE, scope.Action.DELETE, scope.Action.OPERATE}
+    models = [model for model in MODELS if not any(scope.may(user, action, model) for action in writes)]
+    assert len(models) == {"MASTER": 6, "MANAGER": 12, "CAMPAIGN_SUPERVISOR": len(MODELS)}[role]
+
+    def kept() -> list[Any]:
+        return [list(model._default_manager.order_by("pk").values()) for model in models]
+
+    before = kept()
+    for pattern in addresses():
+        rows = [row for row in [*world.ours.rows, *world.shared] if type(row) in models]
+        for address in {without_row(pattern), *(fill(pattern, row) for row in rows)} - {None, "/logout/"}:
+            for method in METHODS:
+                code = write(client, method, str(address)).status_code
+                assert code in {200, 302, 400, 403, 404, 405}, (role, method, address, code)
+    assert kept() == before
 
 
 @pytest.mark.parametrize("role", Role.values)
