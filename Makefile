@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 UV     := UV_LINK_MODE=copy $(BIN)/uv
 
-.PHONY: help venv dev demo up test shots looks check format test-peers chaos bench requirements clean
+.PHONY: help venv dev demo up test shots looks check format test-peers chaos api-report bench requirements clean
 .DEFAULT_GOAL := help
 
 help:           ## this list
@@ -61,6 +61,11 @@ chaos: dev      ## N=30 SEED=1 PEER=demo (asterisk): so many faults, a JSON line
 	@mkdir -p build && rm -f build/chaos.jsonl
 	@$(BIN)/python -m tests.chaos --faults $(N) --seed $(SEED) --peer $(PEER) --report build/chaos.jsonl; \
 		status=$$?; cat build/chaos.jsonl; exit $$status
+
+api-report: dev ## every operation of the API as every role, by schemathesis; EXAMPLES=50 for a long round
+	@rm -rf build/api-report
+	@$(BIN)/python -m pytest -m schema -n 2 --dist load; status=$$?; \
+		$(BIN)/python -m tests.api.schema_report && exit $$status
 
 bench: dev      ## figures, as JSON
 	@$(BIN)/python -m benchmarks

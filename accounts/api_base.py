@@ -166,3 +166,11 @@ class ModelSerializer(serializers.ModelSerializer[Any]):
         **serializers.ModelSerializer.serializer_field_mapping,
         models.TimeField: LocalTimeField,
     }
+
+    def include_extra_kwargs(self, kwargs: Any, extra_kwargs: Any) -> Any:
+        """A choice that may be empty stays one when it is only read: the schema says what clients will see."""
+        may_be_empty = "choices" in kwargs and kwargs.get("allow_blank")
+        found = super().include_extra_kwargs(kwargs, extra_kwargs)
+        if may_be_empty:
+            found["allow_blank"] = True
+        return found

@@ -17,12 +17,12 @@ _DESCRIPTIONS = {
     "401": "Not signed in, or the token is not valid any more.",
     "403": "The role does not allow it.",
     "404": "Not there, or of another group.",
+    "406": "The answer is not to be had in a content type that `Accept` names.",
     "409": "In use, or changed by somebody else.",
     "412": "Somebody else has changed it since: `If-Match` is not its ETag any more.",
     "413": "The body is too large.",
     "415": "The body's content type is not known here.",
     "429": "Too many tries.",
-    "default": "Any other error.",
 }
 
 
@@ -35,11 +35,24 @@ def add_problems(result: dict[str, Any], generator: Any, request: Any, public: b
                 operation["responses"].setdefault(code, _response(_DESCRIPTIONS[code]))
             if method in _CHANGE:
                 operation.setdefault("parameters", []).append(_IF_MATCH)
+    _let_empty_match_twice(result["components"])
     return result
 
 
+def _let_empty_match_twice(part: Any) -> None:
+    """`oneOf` a pattern or the empty text, where the pattern takes the empty text too, would refuse it."""
+    if isinstance(part, dict):
+        kinds = part.get("oneOf")
+        if isinstance(kinds, list) and any("pattern" in kind for kind in kinds):
+            part["anyOf"] = part.pop("oneOf")
+        part = list(part.values())
+    if isinstance(part, list):
+        for inner in part:
+            _let_empty_match_twice(inner)
+
+
 def _codes(path: str, method: str) -> list[str]:
-    codes = ["400", "401", "403", "404", "default"]
+    codes = ["400", "401", "403", "404", "406"]
     if method in _BODY:
         codes += ["409", "413", "415"]
     if method in _CHANGE:

@@ -31,7 +31,7 @@ class WhyViewSet(InCampaign):
     pagination_class = None
     scope_actions = {"list": Action.VIEW}
 
-    @extend_schema(responses=WhySerializer, operation_id="campaigns_why_retrieve")
+    @extend_schema(responses=WhySerializer(many=False), filters=False, operation_id="campaigns_why_retrieve")
     def list(self, request: Request, campaign_pk: str) -> Response:
         """The first thing that keeps the campaign from its next call: stopped, outside its hours, no port, no lead due
         until 14:05, the do-not-call service out of service. Null when nothing is known to, and while a call is up.

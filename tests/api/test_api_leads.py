@@ -92,7 +92,7 @@ def test_a_missing_file_and_a_wrong_kind_of_body_are_named(admin: Any, url: str)
 
 
 def test_a_file_beyond_the_limit_is_413(admin: Any, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("accounts.api_formats.MAX_UPLOAD", 20)
+    monkeypatch.setattr("accounts.received_file.MAX_UPLOAD", 20)
     assert send(admin, url, GUIDE).status_code == 413
     assert admin.post(f"{url}/upload", GUIDE, content_type="text/csv").status_code == 413
 

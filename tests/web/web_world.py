@@ -55,10 +55,10 @@ def make_world() -> World:
     rule = ResultRule.objects.create(sip_code=699, result=LeadStatus.BUSY)
     dnc = [number, removal, service, make.embedded_dnc()]
     shared: list[Model] = [make.make_port(), center, queue, rule, *dnc]
-    return World(_side("Ours", queue), _side(SECRET, queue), shared)
+    return World(make_side("Ours", queue), make_side(SECRET, queue), shared)
 
 
-def _side(name: str, queue: Queue) -> Side:
+def make_side(name: str, queue: Queue) -> Side:
     group = make.make_group(name=f"{name} group")
     people = {
         role: make.make_user(
