@@ -16,11 +16,10 @@ from rest_framework.pagination import PageNumberPagination
 from rest_framework.parsers import BaseParser, JSONParser
 from rest_framework.request import Request
 
+from accounts import received_file
+
 if TYPE_CHECKING:
     from rest_framework.views import APIView
-
-MAX_UPLOAD = 512 * 1024 * 1024
-"""Bytes of an uploaded file."""
 
 
 class TooLarge(exceptions.APIException):
@@ -83,11 +82,14 @@ class RawCsv(BaseParser):
 
     def parse(self, stream: Any, media_type: Any = None, parser_context: Any = None) -> dict[str, Any]:
         body = tempfile.SpooledTemporaryFile(max_size=1024 * 1024)  # noqa: SIM115  the view reads and closes it
-        while block := stream.read(256 * 1024):
-            body.write(block)
-            if body.tell() > MAX_UPLOAD:
-                body.close()
-                raise TooLarge(_too_large())
+        try:
+            while block := stream.read(256 * 1024):
+                body.write(block)
+                if body.tell() > received_file.MAX_UPLOAD:
+                    raise TooLarge(received_file.too_large())
+        except BaseException:
+            body.close()
+            raise
         body.seek(0)
         return {"file": body}
 
@@ -96,17 +98,13 @@ def uploaded_file(request: Request, default_name: str) -> tuple[IO[bytes], str]:
     """The file of a multipart form (field `file`) or of a raw body, and its name."""
     found = request.data.get("file") if hasattr(request.data, "get") else None
     if isinstance(found, UploadedFile):
-        if (found.size or 0) > MAX_UPLOAD:
-            raise TooLarge(_too_large())
+        if (found.size or 0) > received_file.MAX_UPLOAD:
+            raise TooLarge(received_file.too_large())
         assert found.file is not None
         return found.file, found.name or default_name
     if found is None or isinstance(found, str):
         raise exceptions.ValidationError({"file": _("Send the file as form field “file” or as the body.")})
     return found, default_name
-
-
-def _too_large() -> str:
-    return _("The file is larger than %(size)d MB.") % {"size": MAX_UPLOAD // 1024**2}
 
 
 def is_storable(value: Any) -> bool:

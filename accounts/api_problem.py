@@ -13,7 +13,7 @@ from django.core.exceptions import (
 )
 from django.db import DataError, IntegrityError
 from django.db.models.deletion import ProtectedError, RestrictedError
-from django.http import Http404
+from django.http import Http404, UnreadablePostError
 from django.utils.translation import gettext as _
 from rest_framework import exceptions, status
 from rest_framework.response import Response
@@ -109,6 +109,11 @@ def _translated(error: Exception) -> Exception:
             )
         case RequestDataTooBig():
             return TooLarge(_("The body is too large."))
+        case UnreadablePostError():
+            words = _(
+                "The connection broke off before everything had arrived. Send it again; nothing was changed."
+            )
+            return exceptions.ParseError(words)
         case SuspiciousOperation():
             return exceptions.ParseError(_("The request is malformed."))
     return error

@@ -230,6 +230,18 @@ class ScopedModelAdmin(ModelAdmin):  # type: ignore[misc]
             return HttpResponseRedirect(self.url("change", object_id))
         return response
 
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, *args: Any, **kw: Any
+    ) -> Any:
+        """A form that was open for a while does not know what changed meanwhile: it is told."""
+        try:
+            return super().changeform_view(request, object_id, *args, **kw)
+        except PermissionDenied:
+            row = self.get_object(request, object_id) if object_id else None
+            if row is None or not self.locked_words or not self._may(request, Action.CHANGE, row):
+                raise
+            raise PermissionDenied(str(self.locked_words)) from None
+
     # --- history ------------------------------------------------------------------------------------
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

@@ -19,6 +19,7 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
+from accounts.received_file import require_size
 from accounts.scope import Action
 from dialer_project.admin_base import ScopedModelAdmin, ServiceForm, add_refusal
 from dialer_project.pages import marks
@@ -44,6 +45,7 @@ class NumberForm(ServiceForm):
 class NumbersFileForm(forms.Form):
     file = forms.FileField(
         label=gettext_lazy("File"),
+        validators=[require_size],
         widget=UnfoldAdminFileFieldWidget,
         help_text=gettext_lazy("One number a line; of several columns the first counts."),
     )

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget
 
+from accounts.received_file import require_size
 from campaigns.models import Campaign
 from dialer_project.admin_base import ScopedModelAdmin, ServiceForm
 from dialer_project.pages import marks, upload_progress
@@ -24,6 +25,7 @@ from leads.models import LeadUpload
 class UploadForm(ServiceForm):
     file = forms.FileField(
         label=gettext_lazy("File"),
+        validators=[require_size],
         widget=UnfoldAdminFileFieldWidget,
         help_text=gettext_lazy(
             "CSV or xlsx. One lead a line, name and phone number separated by a comma: Mary Silvester,554183015031. "
