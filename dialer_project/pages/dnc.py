@@ -1,32 +1,25 @@
 """Do-not-call: the numbers of the embedded list, removals from it, and the services that are asked."""
 
-import io
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.paginator import InfinitePaginator
-from unfold.widgets import (
-    UnfoldAdminFileFieldWidget,
-    UnfoldAdminTextInputWidget,
-    UnfoldBooleanSwitchWidget,
-)
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts.scope import Action
 from dialer_project.admin_base import ScopedModelAdmin, ServiceForm, add_refusal
 from dialer_project.pages import marks
 from dnc import services
 from dnc.models import DncNumber, DncRemoval
-
-_SHOWN = 20
-"""Wrong lines named on the page after an upload."""
 
 
 class NumberForm(ServiceForm):
@@ -39,20 +32,6 @@ class NumberForm(ServiceForm):
 
     def write(self, fields: dict[str, Any]) -> DncNumber:
         return services.add_number(self.actor, fields["number"], fields["reason"], source=_("web page"))
-
-
-class NumbersFileForm(forms.Form):
-    file = forms.FileField(
-        label=gettext_lazy("File"),
-        widget=UnfoldAdminFileFieldWidget,
-        help_text=gettext_lazy("One number a line; of several columns the first counts."),
-    )
-    replace = forms.BooleanField(
-        label=gettext_lazy("Replace the list"),
-        required=False,
-        widget=UnfoldBooleanSwitchWidget,
-        help_text=gettext_lazy("Numbers that the file does not have are taken off the list."),
-    )
 
 
 class RemovalForm(forms.Form):
@@ -98,7 +77,7 @@ class DncNumberAdmin(ScopedModelAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         more = dict(extra_context or {})
         if self.has_add_permission(request):
-            more["bar_links"] = [(self.url("upload"), "upload_file", _("Upload numbers"))]
+            more["bar_links"] = [(reverse("admin:dnc_dncupload_add"), "upload_file", _("Upload numbers"))]
         return super().changelist_view(request, more)
 
     def response_add(
@@ -106,56 +85,6 @@ class DncNumberAdmin(ScopedModelAdmin):
     ) -> HttpResponse:
         messages.success(request, _("%(number)s is on the do-not-call list.") % {"number": obj.number})
         return HttpResponseRedirect(self.url("changelist"))
-
-    def pages(self) -> list[Any]:
-        return [("upload/", "upload", self.upload_view)]
-
-    def upload_view(self, request: HttpRequest) -> HttpResponse:
-        if not self.has_add_permission(request):
-            raise PermissionDenied
-        form = NumbersFileForm(request.POST or None, request.FILES or None)
-        if not self.has_delete_permission(request):
-            del form.fields["replace"]
-        wrong: list[str] = []
-        if request.method == "POST" and form.is_valid():
-            done, wrong = self._load(request, form)
-            if done and not wrong:
-                return HttpResponseRedirect(self.url("changelist"))
-        context = self.page_context(
-            request,
-            _("Upload numbers"),
-            form=form,
-            wrong=wrong[:_SHOWN],
-            wrong_more=max(len(wrong) - _SHOWN, 0),
-            explanation=_(
-                "The numbers of the file are added to the embedded do-not-call list, all or none of them."
-            ),
-            submit=_("Upload"),
-            cancel_url=self.url("changelist"),
-            multipart=True,
-        )
-        return TemplateResponse(request, "dialer/form_page.html", context)
-
-    def _load(self, request: HttpRequest, form: NumbersFileForm) -> tuple[bool, list[str]]:
-        """Whether the list was loaded, and the lines that were refused."""
-        file = form.cleaned_data["file"]
-        lines = io.TextIOWrapper(file, encoding="utf-8", errors="replace")
-        try:
-            added, wrong = services.load_numbers(
-                request.user,  # type: ignore[arg-type]
-                lines,
-                file.name,
-                replace=form.cleaned_data.get("replace", False),
-            )
-        except ValidationError as refusal:
-            add_refusal(form, refusal)
-            return False, []
-        finally:
-            lines.detach()
-        words = _("%(added)d numbers were added, %(wrong)d lines are no phone numbers.")
-        tell = messages.warning if wrong else messages.success
-        tell(request, words % {"added": added, "wrong": len(wrong)})
-        return True, wrong
 
     # --- a number leaves with a reason --------------------------------------------------------------
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
