@@ -14,12 +14,13 @@ from accounts.api import MeView, TokenView, UserViewSet
 from accounts.api_audit import ChangeViewSet, LockViewSet
 from accounts.api_base import ID
 from campaigns.api import CampaignViewSet, ScheduleViewSet
-from dialing.api import WhyViewSet
+from dialing.api import NowViewSet, WhyViewSet
 from dialing.push_api import PushView
-from dnc.api import DncNumberViewSet, DncRemovalViewSet, DncServiceViewSet
+from dnc.api import DncNumberViewSet, DncRemovalViewSet, DncServiceViewSet, DncUploadViewSet
 from groups.api import GroupViewSet
-from leads.api import CallAttemptViewSet, LeadUploadViewSet, LeadViewSet
+from leads.api import CallAttemptViewSet, LeadViewSet
 from leads.evidence_api import EvidenceViewSet, LabelViewSet
+from leads.upload_api import LeadUploadViewSet
 from telephony.api import (
     CarrierViewSet,
     ContactCenterViewSet,
@@ -55,10 +56,12 @@ router.register("groups", GroupViewSet, "groups")
 router.register(rf"{CAMPAIGN}/schedules", ScheduleViewSet, "schedules")
 router.register(rf"{CAMPAIGN}/leads/upload", LeadUploadViewSet, "leads-upload")
 router.register(rf"{CAMPAIGN}/leads", LeadViewSet, "leads")
+router.register(rf"{CAMPAIGN}/now", NowViewSet, "campaign-now")
 router.register(rf"{CAMPAIGN}/why", WhyViewSet, "campaign-why")
 router.register("campaigns", CampaignViewSet, "campaigns")
 router.register("attempts", CallAttemptViewSet, "attempts")
 router.register("dnc/services", DncServiceViewSet, "dnc-services")
+router.register("dnc/numbers/upload", DncUploadViewSet, "dnc-upload")
 router.register("dnc/numbers", DncNumberViewSet, "dnc-numbers")
 router.register("dnc/removals", DncRemovalViewSet, "dnc-removals")
 router.register("carriers", CarrierViewSet, "carriers")

@@ -17,20 +17,23 @@ from django.views.decorators.http import require_POST
 
 from accounts.models import User
 from accounts.scope import Action
-from campaigns import selectors, services
+from campaigns import export, selectors, services
 from campaigns.models import Campaign
 from dialer_project.admin_base import ScopedModelAdmin, refusal_words
 from dialer_project.pages import marks
 from dialer_project.pages.campaign_bar import STARTED_WORDS, campaign_bar
 from dialer_project.pages.campaign_form import CampaignForm
+from dialer_project.pages.exports import ExportedList
 from dialer_project.pages.filters import CampaignGroupFilter, CampaignQueueFilter
 from dialer_project.pages.live import campaign_figures
+from dialer_project.pages.now import now_card, now_figures
 from dialer_project.pages.summary import summary_page
 from dialer_project.times import clock
 
 
 @admin.register(Campaign)
-class CampaignAdmin(ScopedModelAdmin):
+class CampaignAdmin(ExportedList, ScopedModelAdmin):
+    exported = staticmethod(export.summaries)
     form = CampaignForm
     list_display = ["title", "state_now", "type_words", "queue", "group_words", "progress", "run", "menu"]
     list_display_links = None
@@ -43,7 +46,7 @@ class CampaignAdmin(ScopedModelAdmin):
         "A campaign is a list of leads, the days and hours to call them, and the queue that answers."
     )
     readonly_fields = ["calendar", "group_words"]
-    change_form_outer_before_template = "dialer/campaign_bar.html"
+    change_form_outer_before_template = "dialer/campaign_page.html"
     list_after_template = "dialer/live_list.html"
     list_filter_sheet = True
 
@@ -154,6 +157,7 @@ class CampaignAdmin(ScopedModelAdmin):
         if campaign is not None:
             context["campaign_bar"] = campaign_bar(request, campaign, active="settings")
             context["title"] = campaign.name
+            context["now"], context["live_campaigns"] = now_card(campaign, now_figures(campaign)), campaign.pk
         return super().render_change_form(request, context, *args, **kwargs)
 
     @admin.display(description=gettext_lazy("days and hours"))
@@ -163,6 +167,7 @@ class CampaignAdmin(ScopedModelAdmin):
     # --- further pages ----------------------------------------------------------------------------------
     def pages(self) -> list[Any]:
         return [
+            *super().pages(),
             ("<int:pk>/start/", "start", require_POST(self.start_view)),
             ("<int:pk>/stop/", "stop", require_POST(self.stop_view)),
             ("<int:pk>/summary/", "summary", self.summary_view),
