@@ -16,6 +16,7 @@ from accounts.api_base import ID
 from campaigns.api import CampaignViewSet, ScheduleViewSet
 from dialing.api import NowViewSet, WhyViewSet
 from dialing.push_api import PushView
+from dialing.story_api import StoryViewSet
 from dnc.api import DncNumberViewSet, DncRemovalViewSet, DncServiceViewSet, DncUploadViewSet
 from groups.api import GroupViewSet
 from leads.api import CallAttemptViewSet, LeadViewSet
@@ -83,6 +84,11 @@ version_1: list[URLPattern | URLResolver] = [
         rf"{ATTEMPT}/evidence/?$", EvidenceViewSet.as_view({"get": "retrieve"}), name="attempts-evidence"
     ),
     re_path(rf"{ATTEMPT}/sound/?$", EvidenceViewSet.as_view({"get": "sound"}), name="attempts-sound"),
+    re_path(
+        rf"^{CAMPAIGN}/leads/(?P<lead_pk>{ID})/story/?$",
+        StoryViewSet.as_view({"get": "retrieve"}),
+        name="leads-story",
+    ),
     re_path(rf"{ATTEMPT}/label/?$", LabelViewSet.as_view(LABEL), name="attempts-label"),
 ]
 

@@ -30,6 +30,7 @@ ACCESS = {
     "campaigns/schedules": {"get": "AS", "post": "A", "put": "A", "patch": "A", "delete": "A"},
     "campaigns/schedules/remaining": {"post": "A"},
     "campaigns/leads": {"get": "A", "post": "A", "put": "A", "patch": "A", "delete": "A"},
+    "campaigns/leads/story": {"get": "A"},
     "campaigns/leads/export": {"get": "A"},
     "campaigns/leads/upload": {"get": "A", "post": "A"},
     "campaigns/leads/upload/preview": {"post": "A"},
