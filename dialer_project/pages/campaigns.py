@@ -176,22 +176,29 @@ class CampaignAdmin(ExportedList, ScopedModelAdmin):
     def start_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         campaign = self.scoped(request, pk, Action.OPERATE)
         try:
-            services.start_campaign(request.user, campaign)  # type: ignore[arg-type]
+            changed = services.start_campaign(request.user, campaign)  # type: ignore[arg-type]
         except ValidationError as refusal:
             campaign.refresh_from_db(fields=["state"])
-            return self._answer(request, campaign, refusal)
-        return self._answer(request, campaign)
+            return self._answer(request, campaign, refusal=refusal)
+        return self._answer(request, campaign, changed=changed)
 
     def stop_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         campaign = self.scoped(request, pk, Action.OPERATE)
-        services.stop_campaign(request.user, campaign)  # type: ignore[arg-type]
-        return self._answer(request, campaign)
+        changed = services.stop_campaign(request.user, campaign)  # type: ignore[arg-type]
+        return self._answer(request, campaign, changed=changed)
 
     def _answer(
-        self, request: HttpRequest, campaign: Campaign, refusal: ValidationError | None = None
+        self,
+        request: HttpRequest,
+        campaign: Campaign,
+        *,
+        changed: bool = False,
+        refusal: ValidationError | None = None,
     ) -> HttpResponse:
         """For the page's script the new state and the words; without a script, back to the page."""
-        if refusal is not None:
+        if refusal is None and not changed:
+            words = [_somebody_was_quicker(campaign)]
+        elif refusal is not None:
             reasons = refusal_words(refusal)
             words = [_("“%(name)s” was not started.") % {"name": campaign.name}, *reasons]
         elif campaign.is_started:
@@ -200,8 +207,9 @@ class CampaignAdmin(ExportedList, ScopedModelAdmin):
             words = [_("“%(name)s” is stopped.") % {"name": campaign.name}]
         if request.headers.get("Accept") == "application/json":
             figures = campaign_figures(campaign, selectors.summary(campaign))
-            return JsonResponse({"ok": refusal is None, "words": words, "figures": figures})
-        tell = messages.error if refusal is not None else messages.success
+            tone = marks.GOOD if changed else marks.BAD if refusal is not None else marks.WARN
+            return JsonResponse({"tone": tone, "words": words, "figures": figures})
+        tell = messages.success if changed else messages.error if refusal is not None else messages.warning
         tell(request, " ".join(words))
         return HttpResponseRedirect(self._back(request))
 
@@ -233,6 +241,23 @@ class CampaignAdmin(ExportedList, ScopedModelAdmin):
 
     def remove(self, actor: User, obj: Campaign) -> None:
         services.delete_campaign(actor, obj)
+
+
+def _somebody_was_quicker(campaign: Campaign) -> str:
+    values = {"name": campaign.name, "who": selectors.last_run_by(campaign)}
+    if campaign.is_started:
+        words = (
+            _("%(who)s has started “%(name)s” already.")
+            if values["who"]
+            else _("“%(name)s” is started already.")
+        )
+    else:
+        words = (
+            _("%(who)s has stopped “%(name)s” already.")
+            if values["who"]
+            else _("“%(name)s” is stopped already.")
+        )
+    return words % values
 
 
 def calendar_words(campaign: Campaign) -> dict[str, Any]:

@@ -9,16 +9,18 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.paginator import InfinitePaginator
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from accounts import scope
 from accounts.scope import Action
 from dialer_project.admin_base import ScopedModelAdmin, ServiceForm, add_refusal
 from dialer_project.pages import marks
-from dnc import services
+from dnc import selectors, services
 from dnc.models import DncNumber, DncRemoval
 
 
@@ -31,7 +33,11 @@ class NumberForm(ServiceForm):
         fields = ["reason"]
 
     def write(self, fields: dict[str, Any]) -> DncNumber:
-        return services.add_number(self.actor, fields["number"], fields["reason"], source=_("web page"))
+        row, is_new = services.put_number(
+            self.actor, fields["number"], fields["reason"], source=_("web page")
+        )
+        row.__dict__["was_listed"] = not is_new
+        return row
 
 
 class RemovalForm(forms.Form):
@@ -83,7 +89,17 @@ class DncNumberAdmin(ScopedModelAdmin):
     def response_add(
         self, request: HttpRequest, obj: DncNumber, post_url_continue: Any = None
     ) -> HttpResponse:
-        messages.success(request, _("%(number)s is on the do-not-call list.") % {"number": obj.number})
+        if obj.__dict__.get("was_listed"):
+            words = _("%(number)s was on the do-not-call list already: %(who)s, %(when)s. Reason: %(reason)s")
+            values = {
+                "number": obj.number,
+                "who": obj.added_by or "–",
+                "when": date_format(obj.added_at, "SHORT_DATE_FORMAT"),
+                "reason": obj.reason or "–",
+            }
+            messages.warning(request, words % values)
+        else:
+            messages.success(request, _("%(number)s is on the do-not-call list.") % {"number": obj.number})
         return HttpResponseRedirect(self.url("changelist"))
 
     # --- a number leaves with a reason --------------------------------------------------------------
@@ -93,6 +109,9 @@ class DncNumberAdmin(ScopedModelAdmin):
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        scope.require(request.user, Action.DELETE, DncNumber)
+        if gone := selectors.removal_of(object_id):
+            return self._gone_already(request, gone)
         number = self.scoped(request, object_id, Action.DELETE)
         form = RemovalForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
@@ -115,6 +134,12 @@ class DncNumberAdmin(ScopedModelAdmin):
             cancel_url=self.url("changelist"),
         )
         return TemplateResponse(request, "dialer/form_page.html", context)
+
+    def _gone_already(self, request: HttpRequest, removal: DncRemoval) -> HttpResponse:
+        """Somebody else was quicker."""
+        words = _("%(who)s has taken %(number)s off the do-not-call list already.")
+        messages.warning(request, words % {"who": removal.removed_by or "–", "number": removal.number})
+        return HttpResponseRedirect(self.url("changelist"))
 
 
 @admin.register(DncRemoval)
