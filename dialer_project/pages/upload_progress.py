@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.template.defaultfilters import filesizeformat
 from django.utils import formats
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -23,7 +24,7 @@ def figures(upload: FileUpload) -> dict[str, Any]:
         "state.tone": marks.tone(FileUpload.State, upload.state),
         "percent": upload.percent,
         "percent_words": f"{upload.percent} %",
-        "rows": _number(upload.read_rows),
+        "read": _read(upload),
         "added": _number(upload.added),
         "duplicate": _number(upload.duplicate),
         "invalid": _number(upload.invalid),
@@ -42,14 +43,13 @@ def bar(upload: FileUpload, source: str) -> SafeString:
     return format_html(
         '{}<span class="d-progress"><span class="d-bar" aria-hidden="true">'
         '<i class="d-part d-success" data-live-width="{}" style="width:{}%"></i></span>'
-        '<span class="d-small">{} · {} {}</span></span>'
+        '<span class="d-small">{} · {}</span></span>'
         '<span data-live-source="{}" data-live-lost="{}" hidden></span>',
         badge,
         key(upload, "percent"),
         upload.percent,
         marks.figure(key(upload, "percent_words"), f"{upload.percent} %"),
-        marks.figure(key(upload, "rows"), _number(upload.read_rows)),
-        _("rows read"),
+        marks.figure(key(upload, "read"), _read(upload)),
         source,
         _("The figures stand still: the server does not answer. They move again as soon as it does."),
     )
@@ -63,6 +63,13 @@ def refused_link(upload: FileUpload, address: str) -> SafeString:
     if upload.is_over:
         return SafeString("–")
     return format_html('<span data-live-note="{}" hidden>{}</span>', key(upload, "refused"), link)
+
+
+def _read(upload: FileUpload) -> str:
+    """In rows, where they are counted while the file is read; else in bytes."""
+    if upload.read_rows:
+        return f"{_number(upload.read_rows)} {_('rows read')}"
+    return filesizeformat(upload.read_bytes)
 
 
 def _number(value: int) -> str:

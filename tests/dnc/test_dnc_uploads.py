@@ -72,7 +72,9 @@ def test_a_large_file_is_loaded_in_the_background_with_progress(
     assert source in page
     assert (upload.state, numbers()) == ("WAITING", set())
     DncUpload.objects.update(state="RUNNING", read_bytes=upload.size // 2)
-    assert browser.get(source).json()[f"u{upload.pk}.percent"] > 20
+    figures = browser.get(source).json()
+    assert figures[f"u{upload.pk}.percent"] > 20
+    assert figures[f"u{upload.pk}.read"] == f"{upload.size // 2}\xa0bytes"
     DncUpload.objects.update(state="WAITING")
     assert uploads.run_waiting() == 1
     figures = browser.get(source).json()

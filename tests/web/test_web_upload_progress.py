@@ -48,7 +48,7 @@ def test_the_page_shows_how_far_the_import_is(browser: Client, campaign: Any) ->
     LeadUpload.objects.update(state="RUNNING", read_bytes=upload.size // 2, read_rows=1234)
     figures = browser.get(source).json()
     assert (figures["running"], figures[f"u{upload.pk}.percent"]) == (True, 35)
-    assert figures[f"u{upload.pk}.rows"] == "1,234"
+    assert figures[f"u{upload.pk}.read"] == "1,234 rows read"
     uploads.run_waiting()
     figures = browser.get(source).json()
     assert (figures["running"], figures[f"u{upload.pk}.added"]) == (False, "20")
