@@ -38,7 +38,7 @@ class Summary:
 def last_run_by(campaign: Campaign) -> str:
     """Who started or stopped it last; empty when nobody did, or it stopped by itself at the end of its days."""
     action = Change.Action.STARTED if campaign.is_started else Change.Action.STOPPED
-    acts: Any = campaign.history  # type: ignore[attr-defined]
+    acts: Any = campaign.history
     last = acts.exclude(history_change_reason=None).order_by("-history_date", "-history_id").first()
     return last.history_actor if last is not None and last.history_change_reason == action else ""
 

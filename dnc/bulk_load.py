@@ -144,9 +144,7 @@ def _count(cursor: Any) -> int:
     return int(cursor.fetchone()[0])
 
 
-def _become(
-    cursor: Any, values: dict[str, Any], numbers: SortedNumbers, *, replace: bool
-) -> tuple[int, int]:
+def _become(cursor: Any, values: dict[str, Any], numbers: SortedNumbers, *, replace: bool) -> tuple[int, int]:
     """The list gets the numbers that it has not, with `replace` loses the others; returns how many of both."""
     listed = _listed(cursor)
     new = numbers.without(listed)

@@ -89,14 +89,14 @@ def test_how_much_is_read_is_told_while_the_load_runs(monkeypatch: pytest.Monkey
     monkeypatch.setattr("uploads.progress.EVERY", 0.0)
     monkeypatch.setattr(uploads, "_READ_AT_ONCE", 1300)
     seen: list[int] = []
-    original = bulk_load._stage
+    original = bulk_load._read
 
-    def staged(lines: Any) -> Any:
+    def was_read(lines: Any) -> Any:
         found = original(lines)
         seen.append(DncUpload.objects.values_list("read_bytes", flat=True).get())
         return found
 
-    monkeypatch.setattr(bulk_load, "_stage", staged)
+    monkeypatch.setattr(bulk_load, "_read", was_read)
     stream = SimpleUploadedFile("a.csv", b"".join(b"5541%08d\n" % n for n in range(500)))
     upload = uploads.receive(None, stream, "a.csv")
     uploads.run_waiting()

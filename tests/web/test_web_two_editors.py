@@ -139,7 +139,7 @@ def test_who_starts_or_stops_what_somebody_has_started_or_stopped_is_told() -> N
     assert "ana has stopped “Spring” already." in bob.post(stop, follow=True).content.decode()
     Campaign.objects.update(state="STARTED")
     Campaign.objects.update(state="STOPPED")  # as its last schedule's end does
-    campaign.history.all().delete()  # type: ignore[attr-defined]
+    campaign.history.all().delete()
     assert "“Spring” is stopped already." in bob.post(stop, follow=True).content.decode()
 
 

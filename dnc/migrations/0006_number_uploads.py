@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('dnc', '0004_external_settings'),
+        ('dnc', '0005_added_by_index'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
