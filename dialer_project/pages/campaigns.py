@@ -34,6 +34,7 @@ from dialer_project.times import clock
 @admin.register(Campaign)
 class CampaignAdmin(ExportedList, ScopedModelAdmin):
     exported = staticmethod(export.summaries)
+    list_before_template = "dialer/list_links.html"
     form = CampaignForm
     list_display = ["title", "state_now", "type_words", "queue", "group_words", "progress", "run", "menu"]
     list_display_links = None

@@ -47,6 +47,8 @@ ACCESS = {
     "dnc/numbers/upload/refused-rows": {"get": "MGA"},
     "dnc/removals": {"get": "M"},
     "ports": {"get": "M", "post": "M", "put": "M", "patch": "M", "delete": "M"},
+    "ports/export": {"get": "M"},
+    "ports/import": {"post": "M"},
     "contact-centers": {"get": "M", "post": "M", "put": "M", "patch": "M", "delete": "M"},
     "carriers": {"get": "M", "post": "M", "put": "M", "patch": "M", "delete": "M"},
     "result-rules": {"get": "M", "post": "M", "put": "M", "patch": "M", "delete": "M"},
