@@ -45,7 +45,7 @@ def test_what_would_change_is_shown_without_passwords_then_imported(master: User
     passwords = dict(DialerPort.objects.values_list("extension", "password"))
     assert passwords == {"7001": "s3cret-new", "7002": "s3cret-2"}
     assert DialerPort.objects.get(extension="7002").transport == "tcp"
-    words = str(list(Change.objects.values_list("words", flat=True)))
+    words = str(list(Change.objects.values_list("fields", flat=True)))
     assert "s3cret" not in words
     assert Change.objects.count() >= 2, "written by the service"
     assert "port_import" not in browser.session
