@@ -8,6 +8,7 @@ import csv
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+from zipfile import BadZipFile
 
 from django.core.exceptions import ValidationError
 from django.http.response import HttpResponseBase
@@ -112,7 +113,7 @@ def read_table(content: bytes) -> list[dict[str, str]]:
         raise ValidationError(_("The file is too large for a list of dialer ports."))
     try:
         table = XLSX().create_dataset(content) if content.startswith(b"PK") else _csv_table(content)
-    except (ValueError, KeyError, OSError, csv.Error, TypeError) as error:
+    except (ValueError, KeyError, OSError, TypeError, csv.Error, BadZipFile) as error:
         raise ValidationError(_("The file can't be read. Save it as CSV in UTF-8, or as xlsx.")) from error
     names = [str(name or "").strip().lower() for name in table.headers or []]
     if unknown := [name for name in names if name not in {*COLUMNS, "password"}]:
