@@ -28,11 +28,10 @@ MOST_ROWS, MOST_BYTES = 1000, 1024 * 1024
 """Of a file: many times the ports of one installation."""
 COLUMNS = (
     "extension", "registrar_host", "registrar_port", "second_registrar_host", "second_registrar_port", "transport",
-    "carrier", "media_encryption", "keys_without_tls", "enabled",
+    "carrier", "media_encryption", "keys_without_tls", "registers", "enabled",
 )  # fmt: skip
 """What is exported. An import may have a column `password`, too; an empty one keeps what is stored."""
-_MAY_BE_EMPTY = ("second_registrar_host", "carrier")
-_USUAL_PORT = str(DialerPort._meta.get_field("registrar_port").default)
+_MAY_BE_EMPTY = ("registrar_port", "second_registrar_host", "second_registrar_port", "carrier")
 NEW, CHANGED, SAME, REFUSED = "NEW", "CHANGED", "SAME", "REFUSED"
 
 
@@ -90,8 +89,6 @@ class PortResource(resources.ModelResource):  # type: ignore[misc]
     def save_instance(self, instance: DialerPort, is_create: bool, row: Any, **kwargs: Any) -> None:
         """By the service: it checks rights and rules and writes the record of changes."""
         sent = {name: getattr(instance, name) for name in (*COLUMNS, "password") if name in row}
-        if is_create and not instance.password:
-            raise ValidationError({"password": _("The password is missing.")})
         if not row.get("password"):
             sent.pop("password", None)
         configuration.save(
@@ -124,7 +121,7 @@ def read_table(content: bytes) -> list[dict[str, str]]:
     if len(table) > MOST_ROWS:
         raise ValidationError(_("The file has more than %(count)d rows.") % {"count": MOST_ROWS})
     rows = [{name: _text(cell) for name, cell in zip(names, row, strict=True)} for row in table]
-    return [{**row, "registrar_port": row.get("registrar_port") or _USUAL_PORT} for row in rows]
+    return [{**row, "registrar_port": row.get("registrar_port", "")} for row in rows]
 
 
 def import_ports(
