@@ -4,7 +4,8 @@ Two questions, asked at every door:
 
 - `may(user, action, model)`: does the role allow `action` on this kind of object at all?
 - `visible(user, queryset)`: which rows? A model names the way to its dialer group in `GROUP_PATH`
-  (`"group"`, `"campaign__group"`); one without `GROUP_PATH` is not bound to groups. In which groups the user has
+  (`"group"`, `"campaign__group"`); one without `GROUP_PATH` is not bound to groups. One with `OWNER_PATH` shows
+  everybody but Masters their own rows. In which groups the user has
   the right is read from the object permissions that `accounts.group_rights` derives from role and membership.
 
 `allowed(user, action, obj)` answers both for one object.
@@ -71,6 +72,11 @@ RIGHTS: Mapping[str, Mapping[str, frozenset[Action]]] = {
         Role.MANAGER: frozenset({Action.VIEW, Action.ADD}),
         Role.CAMPAIGN_ADMINISTRATOR: frozenset({Action.VIEW, Action.ADD}),
     },
+    "dnc.dncupload": {
+        Role.MASTER: frozenset({Action.VIEW, Action.ADD}),
+        Role.MANAGER: frozenset({Action.VIEW, Action.ADD}),
+        Role.CAMPAIGN_ADMINISTRATOR: frozenset({Action.VIEW, Action.ADD}),
+    },
     "dnc.dncremoval": {Role.MASTER: _VIEW},
     "telephony.carrier": {Role.MASTER: _EDIT},
     "telephony.dialerport": {Role.MASTER: _EDIT},
@@ -114,7 +120,9 @@ def visible(user: Any, queryset: QuerySet[M], action: Action | str = Action.VIEW
     model = queryset.model
     if not may(user, action, model):
         return queryset.none()
-    path = getattr(model, "GROUP_PATH", None)
+    path, owner = getattr(model, "GROUP_PATH", None), getattr(model, "OWNER_PATH", None)
+    if owner is not None and user.role != Role.MASTER:
+        queryset = queryset.filter(**{owner: user})
     if path is None or user.role == Role.MASTER:
         return queryset
     if model._meta.label_lower == "accounts.user":

@@ -41,13 +41,14 @@ def main() -> int:
 
 
 def measure(rows: int, compare: int, country: str) -> dict[str, Any]:
-    from leads import kept_files, uploads
+    from leads import uploads
     from leads.models import LeadUpload
     from tests.factories import make_campaign
+    from uploads import kept_files
 
     campaign = make_campaign(started=False, default_country=country)
     upload = LeadUpload.objects.create(campaign=campaign, file_name="leads.csv", state="WAITING")
-    file = kept_files.path_of(upload.pk)
+    file = kept_files.path_of(upload)
     file.parent.mkdir(exist_ok=True)
     write_file(file, rows)
     LeadUpload.objects.update(size=file.stat().st_size)

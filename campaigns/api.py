@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
+from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema, extend_schema_field, inline_serializer
@@ -25,10 +26,10 @@ from accounts.api_base import (
 )
 from accounts.models import User
 from accounts.scope import Action
-from campaigns import selectors, services
+from campaigns import export, selectors, services
 from campaigns.models import Campaign, Schedule
 from groups.models import DialerGroup
-from leads.api import IN_CAMPAIGN, InCampaign
+from leads.api import EXPORT, IN_CAMPAIGN, InCampaign
 from leads.models import LeadStatus
 from telephony.models import Queue
 
@@ -141,7 +142,14 @@ class CampaignViewSet(CrudViewSet):
     filterset_class = CampaignFilter
     search_fields: ClassVar[list[str]] = ["name", "description"]
     ordering_fields: ClassVar[list[str]] = ["id", "name", "state", "type", "start_date", "end_date"]
-    scope_actions = {**CRUD, "start": Action.OPERATE, "stop": Action.OPERATE, "summary": Action.VIEW}
+    scope_actions = {
+        **CRUD,
+        "start": Action.OPERATE,
+        "stop": Action.OPERATE,
+        "summary": Action.VIEW,
+        "export": Action.VIEW,
+        "export_one": Action.VIEW,
+    }
 
     def perform_create(self, serializer: BaseSerializer[Any]) -> None:
         actor: Any = self.request.user
@@ -185,6 +193,19 @@ class CampaignViewSet(CrudViewSet):
         """The campaign's settings and the counts of its leads."""
         campaign: Campaign = self.get_object()
         return Response(SummarySerializer(campaign).data)
+
+    @EXPORT
+    @action(detail=True, url_path="summary/export", pagination_class=None, filterset_class=None)
+    def export_one(self, request: Request, pk: str) -> HttpResponseBase:
+        """The summary as a file: one row, a column for each count."""
+        return export.summaries(request.query_params.get("kind", "csv"), [self.get_object()])
+
+    @EXPORT
+    @action(detail=False, pagination_class=None)
+    def export(self, request: Request) -> HttpResponseBase:
+        """The summaries of the campaigns of these filters as a file: a row for each."""
+        found = self.filter_queryset(self.get_queryset())
+        return export.summaries(request.query_params.get("kind", "csv"), found)
 
 
 class HoursSerializer(serializers.Serializer[Any]):

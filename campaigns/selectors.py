@@ -4,9 +4,11 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Count, OuterRef, Subquery, Sum
 
+from accounts.models import Change
 from campaigns.models import Campaign
 from leads.answered import Answered, answered
 from leads.models import CallAttempt, Lead, LeadCount, LeadStatus
@@ -31,6 +33,14 @@ class Summary:
     def done(self) -> int:
         """Leads that will not be called any more and are in no call."""
         return max(self.total - self.waiting - self.in_flight, 0)
+
+
+def last_run_by(campaign: Campaign) -> str:
+    """Who started or stopped it last; empty when nobody did, or it stopped by itself at the end of its days."""
+    action = Change.Action.STARTED if campaign.is_started else Change.Action.STOPPED
+    acts: Any = campaign.history
+    last = acts.exclude(history_change_reason=None).order_by("-history_date", "-history_id").first()
+    return last.history_actor if last is not None and last.history_change_reason == action else ""
 
 
 def summary(campaign: Campaign) -> Summary:

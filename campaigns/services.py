@@ -133,10 +133,16 @@ def _works_in(actor: User, group_id: int) -> bool:
     return scope.groups_where(actor, Action.CHANGE, Campaign).filter(content_object=group_id).exists()
 
 
-def start_campaign(actor: User | None, campaign: Campaign) -> None:
-    """STOPPED -> STARTED; today's schedule opens at once when it is due. Raises with all the reasons against."""
+def start_campaign(actor: User | None, campaign: Campaign) -> bool:
+    """STOPPED -> STARTED; today's schedule opens at once when it is due. Raises with all the reasons against.
+
+    False: somebody else has started it before.
+    """
     if actor is not None:
         scope.require(actor, Action.OPERATE, campaign)
+    campaign.refresh_from_db(fields=["state"])
+    if campaign.is_started:
+        return False
     with transaction.atomic():
         if obstacles := lifecycle.start_obstacles(campaign, timezone.now()):
             raise ValidationError(obstacles)
@@ -147,15 +153,18 @@ def start_campaign(actor: User | None, campaign: Campaign) -> None:
             lifecycle.after_start(campaign.pk)
             audit.noted(actor, campaign, Change.Action.STARTED)
     campaign.refresh_from_db(fields=["state"])
+    return bool(started)
 
 
-def stop_campaign(actor: User | None, campaign: Campaign) -> None:
-    """STARTED -> STOPPED, effective within a second (I6). Stopping a stopped campaign changes nothing."""
+def stop_campaign(actor: User | None, campaign: Campaign) -> bool:
+    """STARTED -> STOPPED, effective within a second (I6). False: it was stopped before, which changes nothing."""
     if actor is not None:
         scope.require(actor, Action.OPERATE, campaign)
-    if lifecycle.stop(campaign.pk):
+    stopped = lifecycle.stop(campaign.pk)
+    if stopped:
         audit.noted(actor, campaign, Change.Action.STOPPED)
     campaign.refresh_from_db(fields=["state"])
+    return stopped
 
 
 @transaction.atomic
@@ -198,11 +207,23 @@ def change_schedule(actor: User | None, schedule: Schedule, start: time, end: ti
 
 
 @transaction.atomic
-def change_remaining_schedules(actor: User | None, campaign: Campaign, start: time, end: time) -> int:
-    """New hours for today's schedule (if not over) and all later ones; returns how many changed (SPEC 5)."""
+def change_remaining_schedules(
+    actor: User | None, campaign: Campaign, start: time, end: time, *, seen: str = ""
+) -> int:
+    """New hours for today's schedule (if not over) and all later ones; returns how many changed (SPEC 5).
+
+    `seen`: `calendar_seen` as the actor had it; StaleError when somebody else has changed a day since.
+    """
     _stopped(actor, Action.CHANGE, campaign)
+    if seen and seen != calendar_seen(campaign):
+        raise audit.StaleError
     remaining = Schedule.objects.filter(campaign=campaign, closes_at__gt=timezone.now())
     return len([change_schedule(actor, schedule, start, end) for schedule in remaining])
+
+
+def calendar_seen(campaign: Campaign) -> str:
+    """The same as long as nobody adds, changes or removes a day of the campaign."""
+    return audit.fingerprint(*Schedule.objects.filter(campaign=campaign).order_by("pk"))
 
 
 @transaction.atomic

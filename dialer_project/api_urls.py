@@ -14,12 +14,14 @@ from accounts.api import MeView, TokenView, UserViewSet
 from accounts.api_audit import ChangeViewSet, LockViewSet
 from accounts.api_base import ID
 from campaigns.api import CampaignViewSet, ScheduleViewSet
-from dialing.api import WhyViewSet
+from dialing.api import NowViewSet, WhyViewSet
 from dialing.push_api import PushView
-from dnc.api import DncNumberViewSet, DncRemovalViewSet, DncServiceViewSet
+from dialing.story_api import StoryViewSet
+from dnc.api import DncNumberViewSet, DncRemovalViewSet, DncServiceViewSet, DncUploadViewSet
 from groups.api import GroupViewSet
-from leads.api import CallAttemptViewSet, LeadUploadViewSet, LeadViewSet
+from leads.api import CallAttemptViewSet, LeadViewSet
 from leads.evidence_api import EvidenceViewSet, LabelViewSet
+from leads.upload_api import LeadUploadViewSet
 from telephony.api import (
     CarrierViewSet,
     ContactCenterViewSet,
@@ -55,10 +57,12 @@ router.register("groups", GroupViewSet, "groups")
 router.register(rf"{CAMPAIGN}/schedules", ScheduleViewSet, "schedules")
 router.register(rf"{CAMPAIGN}/leads/upload", LeadUploadViewSet, "leads-upload")
 router.register(rf"{CAMPAIGN}/leads", LeadViewSet, "leads")
+router.register(rf"{CAMPAIGN}/now", NowViewSet, "campaign-now")
 router.register(rf"{CAMPAIGN}/why", WhyViewSet, "campaign-why")
 router.register("campaigns", CampaignViewSet, "campaigns")
 router.register("attempts", CallAttemptViewSet, "attempts")
 router.register("dnc/services", DncServiceViewSet, "dnc-services")
+router.register("dnc/numbers/upload", DncUploadViewSet, "dnc-upload")
 router.register("dnc/numbers", DncNumberViewSet, "dnc-numbers")
 router.register("dnc/removals", DncRemovalViewSet, "dnc-removals")
 router.register("carriers", CarrierViewSet, "carriers")
@@ -80,6 +84,11 @@ version_1: list[URLPattern | URLResolver] = [
         rf"{ATTEMPT}/evidence/?$", EvidenceViewSet.as_view({"get": "retrieve"}), name="attempts-evidence"
     ),
     re_path(rf"{ATTEMPT}/sound/?$", EvidenceViewSet.as_view({"get": "sound"}), name="attempts-sound"),
+    re_path(
+        rf"^{CAMPAIGN}/leads/(?P<lead_pk>{ID})/story/?$",
+        StoryViewSet.as_view({"get": "retrieve"}),
+        name="leads-story",
+    ),
     re_path(rf"{ATTEMPT}/label/?$", LabelViewSet.as_view(LABEL), name="attempts-label"),
 ]
 

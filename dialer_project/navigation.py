@@ -57,6 +57,7 @@ _SIDEBAR: list[dict[str, Any]] = [
         "title": _("Do-not-call"),
         "items": [
             _item(_("Numbers"), "phone_disabled", "dnc.dncnumber"),
+            _item(_("Number uploads"), "upload_file", "dnc.dncupload"),
             _item(_("Removals"), "history", "dnc.dncremoval"),
             _item(_("Services"), "rule", "dnc.dncservice"),
         ],

@@ -1,4 +1,4 @@
-"""`campaigns/{id}/why` of the API: why a campaign is not dialing right now."""
+"""`campaigns/{id}/why` and `campaigns/{id}/now` of the API: why a campaign is not dialing, and what happens now."""
 
 from typing import Any
 
@@ -10,6 +10,7 @@ from rest_framework.response import Response
 
 from accounts.scope import Action
 from campaigns.models import Campaign
+from dialing.now import campaign_now
 from dialing.reasons import why_not_dialing
 from leads.api import IN_CAMPAIGN, InCampaign
 from leads.models import CallAttempt
@@ -39,3 +40,38 @@ class WhyViewSet(InCampaign):
         in_call = CallAttempt.objects.filter(campaign=self.campaign, ended_at=None).exists()
         reason = None if in_call else why_not_dialing(self.campaign, timezone.now())
         return Response({"dialing": reason is None, "reason": reason})
+
+
+class QueueNowSerializer(serializers.Serializer[Any]):
+    free = serializers.IntegerField(help_text="Agents; of an IVR channels.")
+    busy = serializers.IntegerField(help_text="Agents, wrap-up included; of an IVR channels.")
+    paused = serializers.IntegerField()
+    signed_out = serializers.IntegerField()
+    waiting_callers = serializers.IntegerField()
+
+
+class CallsNowSerializer(serializers.Serializer[Any]):
+    dialing = serializers.IntegerField(help_text="Claimed or ringing.")
+    answered = serializers.IntegerField()
+    transferring = serializers.IntegerField()
+
+
+class NowSerializer(serializers.Serializer[Any]):
+    queue = QueueNowSerializer(allow_null=True, help_text="Null when the contact centre does not tell of it.")
+    calls = CallsNowSerializer(source="*", allow_null=True, help_text="Null without news from the engine.")
+
+
+@extend_schema(parameters=[IN_CAMPAIGN])
+class NowViewSet(InCampaign):
+    """Agents of the campaign's queue and its calls at this moment."""
+
+    queryset = Campaign.objects.all()
+    serializer_class = NowSerializer
+    pagination_class = None
+    scope_actions = {"list": Action.VIEW}
+
+    @extend_schema(responses=NowSerializer, operation_id="campaigns_now_retrieve")
+    def list(self, request: Request, campaign_pk: str) -> Response:
+        """What the engine told within the last five seconds; both parts are null without news from it."""
+        now = campaign_now(self.campaign)
+        return Response({"queue": None, "calls": None} if now is None else NowSerializer(now).data)

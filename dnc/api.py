@@ -1,6 +1,5 @@
 """`dnc/services`, `dnc/numbers` and `dnc/removals` of the API."""
 
-import io
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
@@ -9,20 +8,16 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
-from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from accounts.api_base import CRUD, CrudViewSet, FilterSet, ModelSerializer, ReadViewSet, WrittenByServices
-from accounts.api_formats import RawCsv, uploaded_file
+from accounts.api_formats import uploaded_file
 from accounts.scope import Action
-from dnc import selectors, services
-from dnc.models import DncNumber, DncRemoval, DncService
-
-SHOWN_ERRORS = 1000
-"""Wrong lines that the answer to a bulk upload lists; it counts all of them."""
-
+from dnc import selectors, services, uploads
+from dnc.models import DncNumber, DncRemoval, DncService, DncUpload
+from uploads.api import UPLOAD_FIELDS, FileUploadSerializer, FileUploadViewSet
 
 _SECRETS = ("bearer_token", "client_certificate")
 
@@ -110,22 +105,6 @@ class DncNumberFilter(FilterSet):
         return selectors.numbers_beginning_with(numbers, value)
 
 
-class DncFileSerializer(serializers.Serializer[Any]):
-    file = serializers.FileField()
-
-
-class DncLoadSerializer(serializers.Serializer[Any]):
-    added = serializers.IntegerField()
-    invalid = serializers.IntegerField()
-    wrong_lines = serializers.ListField(
-        child=serializers.CharField(), help_text=f"Line number and reason, of the first {SHOWN_ERRORS}."
-    )
-
-
-class DncLoadOptionsSerializer(serializers.Serializer[Any]):
-    replace = serializers.BooleanField(default=False)
-
-
 class DncNumberViewSet(mixins.CreateModelMixin, ReadViewSet):
     """The embedded do-not-call list."""
 
@@ -133,7 +112,6 @@ class DncNumberViewSet(mixins.CreateModelMixin, ReadViewSet):
     serializer_class = DncNumberSerializer
     filterset_class = DncNumberFilter
     ordering_fields: ClassVar[list[str]] = ["number", "added_at"]
-    scope_actions = {**CRUD, "upload": Action.ADD}
 
     def perform_create(self, serializer: BaseSerializer[Any]) -> None:
         actor: Any = self.request.user
@@ -152,6 +130,30 @@ class DncNumberViewSet(mixins.CreateModelMixin, ReadViewSet):
         services.remove_number(actor, str(number.pk), request.query_params.get("reason", ""))
         return Response(status=status.HTTP_204_NO_CONTENT)
 
+
+class DncFileSerializer(serializers.Serializer[Any]):
+    file = serializers.FileField()
+
+
+class DncLoadOptionsSerializer(serializers.Serializer[Any]):
+    replace = serializers.BooleanField(default=False)
+
+
+class DncUploadSerializer(FileUploadSerializer):
+    """`duplicate`: lines whose number was on the list already, or in an earlier line."""
+
+    class Meta:
+        model = DncUpload
+        fields = (*UPLOAD_FIELDS, "replace", "removed")
+        read_only_fields = fields
+
+
+class DncUploadViewSet(FileUploadViewSet):
+    """Files of numbers for the embedded list. Masters read all uploads, the others their own."""
+
+    queryset = DncUpload.objects.defer("refused_rows")
+    serializer_class = DncUploadSerializer
+
     @extend_schema(
         request={"multipart/form-data": DncFileSerializer, "text/csv": OpenApiTypes.BINARY},
         parameters=[
@@ -159,21 +161,21 @@ class DncNumberViewSet(mixins.CreateModelMixin, ReadViewSet):
                 "replace", bool, description="Take off what the file does not have; Masters only."
             )
         ],
-        responses=DncLoadSerializer,
+        responses={201: DncUploadSerializer, 202: DncUploadSerializer},
     )
-    @action(
-        detail=False, methods=["post"], parser_classes=[MultiPartParser, RawCsv], pagination_class=None,
-        filterset_class=None,
-    )  # fmt: skip
-    def upload(self, request: Request) -> Response:
-        """Adds a file of numbers, one a line; a second column is ignored. All good lines, or none on an error."""
+    def create(self, request: Request) -> Response:
+        """Adds a file of numbers, one a line; a second column is ignored. All good lines, or none on an error.
+
+        201: done. 202: a large file is loaded in the background; read the upload again until its `state` is DONE or
+        FAILED (then `error` says why).
+        """
         actor: Any = request.user
-        options = DncLoadOptionsSerializer(data=request.query_params)
-        options.is_valid(raise_exception=True)
         stream, name = uploaded_file(request, "numbers.csv")
-        with io.TextIOWrapper(stream, encoding="utf-8-sig", errors="replace") as lines:
-            added, wrong = services.load_numbers(actor, lines, name, **options.validated_data)
-        return Response({"added": added, "invalid": len(wrong), "wrong_lines": wrong[:SHOWN_ERRORS]})
+        with stream:
+            options = DncLoadOptionsSerializer(data=request.query_params)
+            options.is_valid(raise_exception=True)
+            upload = uploads.receive(actor, stream, name, **options.validated_data)
+        return self.received(upload)
 
 
 class DncRemovalSerializer(ModelSerializer):

@@ -7,12 +7,14 @@ moment for the swap at most. Smaller changes go into the list as it stands.
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import IO, Any
 
 import numpy as np
 from django.core.exceptions import ValidationError
 from django.db import connection, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts import scope
 from accounts.models import User
@@ -47,6 +49,10 @@ INSERT INTO dnc_dncnumber (number, reason, source, added_by_id, added_at)
 SELECT number, '', %(source)s, %(by)s::bigint, %(at)s::timestamptz FROM dnc_stage ON CONFLICT DO NOTHING
 """
 _REMOVE = "DELETE FROM dnc_dncnumber n USING dnc_stage s WHERE s.number = n.number"
+_NOTE_REMOVAL = """
+INSERT INTO dnc_dncremoval (number, reason, removed_by_id, removed_at)
+SELECT number, %(why)s, %(by)s::bigint, %(at)s::timestamptz FROM dnc_stage
+"""
 _KEEP = """
 INSERT INTO dnc_new
 SELECT * FROM dnc_dncnumber n WHERE NOT EXISTS (SELECT FROM dnc_stage s WHERE s.number = n.number)
@@ -54,44 +60,73 @@ SELECT * FROM dnc_dncnumber n WHERE NOT EXISTS (SELECT FROM dnc_stage s WHERE s.
 _DEFAULTS = {"reason": "%(reason)s", "source": "%(source)s", "added_by_id": "%(by)s", "added_at": "%(at)s"}
 
 
-@transaction.atomic
-def load_numbers(
-    actor: User | None, lines: IO[str], source: str, *, replace: bool = False
-) -> tuple[int, list[str]]:
-    """Loads one number a line (first column counts). Returns (numbers added, what was wrong, line by line).
+MOST_LISTED = 100_000
+"""Wrong lines that are kept with their reason; all are counted. A film taken for a list has more than memory holds."""
 
-    All or nothing: a reader sees the old list or the new one. `replace` takes off what the file does not have;
-    numbers that are on the list already keep their reason, source and date.
+
+@dataclass(slots=True)
+class WrongLines:
+    count: int = 0
+    listed: list[tuple[int, str, str]] = field(default_factory=list)
+    """Line number from 1, why, and the line as it was."""
+
+    def add(self, line: int, why: str, text: str) -> None:
+        self.count += 1
+        if len(self.listed) < MOST_LISTED:
+            self.listed.append((line, why, text[:200].replace("\x00", "\ufffd")))
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What came of a file."""
+
+    added: int
+    duplicate: int
+    """Lines whose number stood on the list already, or in an earlier line."""
+    removed: int
+    wrong: WrongLines
+
+
+@transaction.atomic
+def load_numbers(actor: User | None, lines: IO[str], source: str, *, replace: bool = False) -> Loaded:
+    """Loads one number a line (first column counts).
+
+    All or nothing: a reader sees the old list or the new one. `replace` takes off what the file does not have, and
+    keeps who did it, when and by which file; numbers that are on the list already keep reason, source and date.
     """
     if actor is not None:
         scope.require(actor, Action.DELETE if replace else Action.ADD, DncNumber)
-    numbers, wrong = _read(lines)
+    numbers, good, wrong = _read(lines)
     values = {"reason": "", "source": source[:200], "by": actor.pk if actor else None, "at": timezone.now()}
     with connection.cursor() as cursor:
         cursor.execute(f"LOCK TABLE {_TABLE} IN SHARE ROW EXCLUSIVE MODE")  # writers wait, readers don't
         if replace or (len(numbers) >= SWAP_FROM and len(numbers) * _SWAP_SHARE >= _count(cursor)):
-            return _become(cursor, values, numbers, replace=replace), wrong
-        return _insert(cursor, values, numbers), wrong
+            added, removed = _become(cursor, values, numbers, replace=replace)
+        else:
+            added, removed = _insert(cursor, values, numbers), 0
+    return Loaded(added, good - added, removed, wrong)
 
 
-def _read(lines: IO[str]) -> tuple[SortedNumbers, list[str]]:
-    """The numbers, and what was wrong. Blocks of plain lines are not looked at line by line."""
-    numbers, wrong, first = SortedNumbers(), list[str](), 1
+def _read(lines: IO[str]) -> tuple[SortedNumbers, int, WrongLines]:
+    """The numbers, how many lines had one, and what was wrong. Blocks of plain lines are not looked at line by line."""
+    numbers, good, wrong, first = SortedNumbers(), 0, WrongLines(), 1
     while text := lines.read(_BLOCK):
         text += lines.readline()
         if not text.endswith("\n"):
             text += "\n"
         if _PLAIN.fullmatch(text):
             digits = text if _BARE.fullmatch(text) else "\n".join(_FIRST_COLUMN.findall(text))
-            numbers.add(np.fromstring(digits, np.int64, sep="\n"))
+            found = np.fromstring(digits, np.int64, sep="\n")
         else:
             keys = (_key(at, line, wrong) for at, line in enumerate(text.split("\n"), first))
-            numbers.add(np.array([key for key in keys if key is not None], np.int64))
+            found = np.array([key for key in keys if key is not None], np.int64)
+        numbers.add(found)
+        good += len(found)
         first += text.count("\n")
-    return numbers, wrong
+    return numbers, good, wrong
 
 
-def _key(count: int, line: str, wrong: list[str]) -> int | None:
+def _key(count: int, line: str, wrong: WrongLines) -> int | None:
     """The line's number; None when it holds none."""
     text = re.split(r"[,;\t]", line.strip().lstrip("\ufeff"), maxsplit=1)[0].strip('" ')
     if not text:
@@ -100,7 +135,7 @@ def _key(count: int, line: str, wrong: list[str]) -> int | None:
         return number_key(text)
     except ValidationError as error:
         if count > 1 or any(mark.isdigit() for mark in text):  # else it is the header
-            wrong.append(f"{count}: {error.messages[0]}")
+            wrong.add(count, error.messages[0], line.strip())
         return None
 
 
@@ -109,19 +144,28 @@ def _count(cursor: Any) -> int:
     return int(cursor.fetchone()[0])
 
 
-def _become(cursor: Any, values: dict[str, Any], numbers: SortedNumbers, *, replace: bool) -> int:
-    """The list gets the numbers that it has not, with `replace` loses the others; returns how many it got."""
+def _become(cursor: Any, values: dict[str, Any], numbers: SortedNumbers, *, replace: bool) -> tuple[int, int]:
+    """The list gets the numbers that it has not, with `replace` loses the others; returns how many of both."""
     listed = _listed(cursor)
     new = numbers.without(listed)
     gone = listed.without(numbers) if replace else SortedNumbers()
+    if gone:
+        _note_removals(cursor, values, gone)
     changed = len(new) + len(gone)
     if changed >= SWAP_FROM and changed * _SWAP_SHARE >= len(listed):
         _write_anew(cursor, values, new, gone, kept=len(listed) - len(gone))
-        return len(new)
+        return len(new), len(gone)
     if gone:
         _stage(cursor, gone)
         cursor.execute(_REMOVE)
-    return _insert(cursor, values, new)
+    return _insert(cursor, values, new), len(gone)
+
+
+def _note_removals(cursor: Any, values: dict[str, Any], gone: SortedNumbers) -> None:
+    """Who took each number off, when and by which file (SPEC 2)."""
+    _stage(cursor, gone)
+    why = _("replaced by the file %(file)s") % {"file": values["source"]}
+    cursor.execute(_NOTE_REMOVAL, {**values, "why": why[:200]})
 
 
 def _listed(cursor: Any) -> SortedNumbers:

@@ -1,11 +1,14 @@
 """Do-not-call services and the embedded list (G 2.3 to 2.5)."""
 
+from typing import ClassVar
+
 from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator, URLValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from accounts.history import History
+from uploads.models import UNFINISHED, FileUpload
 
 
 class DncService(models.Model):
@@ -127,3 +130,26 @@ class DncRemoval(models.Model):
 
     def __str__(self) -> str:
         return str(self.number)
+
+
+class DncUpload(FileUpload):
+    """A file of numbers for the embedded list. Who is no Master sees their own (`accounts.scope`)."""
+
+    OWNER_PATH: ClassVar[str] = "uploaded_by"
+
+    replace = models.BooleanField(
+        _("replaces the list"),
+        default=False,
+        help_text=_("Numbers that the file does not have are taken off the list."),
+    )
+    removed = models.PositiveIntegerField(_("taken off"), default=0, editable=False)
+
+    class Meta(FileUpload.Meta):
+        verbose_name = _("number upload")
+        verbose_name_plural = _("number uploads")
+        indexes = [models.Index(fields=["id"], condition=UNFINISHED, name="dnc_upload_unfinished")]
+
+    @property
+    def has_refused(self) -> bool:
+        """Numbers that are on the list already are no news to anybody."""
+        return bool(self.invalid)

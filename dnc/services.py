@@ -59,12 +59,16 @@ def check_services() -> int:
 
 def add_number(actor: User | None, number: str, reason: str = "", source: str = "") -> DncNumber:
     """Puts a number on the embedded list; a number that is there keeps its first reason and date."""
+    return put_number(actor, number, reason, source)[0]
+
+
+def put_number(actor: User | None, number: str, reason: str = "", source: str = "") -> tuple[DncNumber, bool]:
+    """The same, and whether the number is new on the list."""
     if actor is not None:
         scope.require(actor, Action.ADD, DncNumber)
-    row, _created = DncNumber.objects.get_or_create(
+    return DncNumber.objects.get_or_create(
         number=number_key(number), defaults={"reason": reason, "source": source, "added_by": actor}
     )
-    return row
 
 
 @transaction.atomic

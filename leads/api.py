@@ -1,4 +1,4 @@
-"""`campaigns/{id}/leads` with uploads, and `attempts` of the API."""
+"""`campaigns/{id}/leads` and `attempts` of the API."""
 
 from datetime import datetime
 from functools import partial
@@ -6,30 +6,26 @@ from typing import Any, ClassVar
 
 from django.apps import apps
 from django.db.models import QuerySet
-from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django_filters import rest_framework as filters
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
-from rest_framework import serializers, status
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.filters import OrderingFilter, SearchFilter
-from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
-from rest_framework.response import Response
-from rest_framework.reverse import reverse
 from rest_framework.serializers import BaseSerializer
 
 from accounts import scope
 from accounts.api_base import CRUD, CrudViewSet, FilterSet, ModelSerializer, ReadViewSet, ScopedViewSet
-from accounts.api_formats import Pages, RawCsv, uploaded_file
+from accounts.api_formats import Pages
 from accounts.export import KINDS
 from accounts.paging import COUNTED_UP_TO, LargePaginator
 from accounts.scope import Action
-from leads import counts, export, search, services, uploads
-from leads.models import CallAttempt, Lead, LeadCount, LeadUpload
+from leads import counts, export, search, services
+from leads.models import CallAttempt, Lead, LeadCount
 
 IN_CAMPAIGN = OpenApiParameter(
     "campaign_pk", OpenApiTypes.INT64, OpenApiParameter.PATH, description="Campaign."
@@ -173,74 +169,6 @@ class LeadViewSet(InCampaign, CrudViewSet):
     def perform_destroy(self, instance: Lead) -> None:
         actor: Any = self.request.user
         services.remove_lead(actor, instance)
-
-
-class FileSerializer(serializers.Serializer[Any]):
-    file = serializers.FileField()
-
-
-class LeadUploadSerializer(ModelSerializer):
-    """How far an upload is and what came of it; `refused_rows` is the address of a CSV with line number and reason."""
-
-    percent = serializers.IntegerField(read_only=True, min_value=0, max_value=100)
-    refused_rows = serializers.SerializerMethodField()
-
-    class Meta:
-        model = LeadUpload
-        fields = (
-            "id", "campaign", "file_name", "uploaded_by", "uploaded_at", "state", "percent", "read_rows", "error",
-            "ended_at", "added", "duplicate", "invalid", "refused_rows",
-        )  # fmt: skip
-        read_only_fields = fields
-
-    @extend_schema_field({"type": "string", "format": "uri", "nullable": True})
-    def get_refused_rows(self, upload: LeadUpload) -> str | None:
-        if not (upload.duplicate or upload.invalid):
-            return None
-        return reverse(
-            "leads-upload-refused-rows",
-            kwargs={"campaign_pk": upload.campaign_id, "pk": upload.pk},
-            request=self.context["request"],
-        )
-
-
-@extend_schema(parameters=[IN_CAMPAIGN])
-class LeadUploadViewSet(InCampaign, ReadViewSet):
-    """Files of leads: name and phone number separated by a comma; a header and a description are fine."""
-
-    queryset = LeadUpload.objects.defer("refused_rows")
-    serializer_class = LeadUploadSerializer
-    parser_classes = [MultiPartParser, RawCsv]
-    ordering_fields: ClassVar[list[str]] = ["id", "uploaded_at"]
-    scope_actions = {**CRUD, "refused_rows": Action.VIEW}
-
-    @extend_schema(
-        request={"multipart/form-data": FileSerializer, "text/csv": OpenApiTypes.BINARY},
-        responses={201: LeadUploadSerializer, 202: LeadUploadSerializer},
-    )
-    def create(self, request: Request, campaign_pk: str) -> Response:
-        """Adds all good rows of the file, or none on an error. Wrong and duplicate rows are kept with a reason.
-
-        201: done. 202: a large file is imported in the background; read the upload again until its `state` is DONE
-        or FAILED (then `error` says why).
-        """
-        actor: Any = request.user
-        stream, name = uploaded_file(request, "leads.csv")
-        with stream:
-            upload = uploads.receive(actor, self.campaign, stream, name)
-        code = status.HTTP_201_CREATED if upload.is_over else status.HTTP_202_ACCEPTED
-        return Response(self.get_serializer(upload).data, status=code)
-
-    @extend_schema(responses={(200, "text/csv"): OpenApiTypes.BINARY})
-    @action(detail=True, url_path="refused-rows", pagination_class=None)
-    def refused_rows(self, request: Request, campaign_pk: str, pk: str) -> HttpResponse:
-        """The refused rows as CSV: line, reason, and the row as it was."""
-        upload: LeadUpload = self.get_object()
-        return HttpResponse(
-            "\ufeff" + upload.refused_rows,
-            content_type="text/csv; charset=utf-8",
-            headers={"Content-Disposition": f'attachment; filename="refused-{upload.pk}.csv"'},
-        )
 
 
 class CallAttemptSerializer(ModelSerializer):

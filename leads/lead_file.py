@@ -14,38 +14,25 @@ from typing import IO, Any, BinaryIO, cast
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from leads import workbook
+from leads import columns, workbook
+from leads.columns import Chosen, Columns
+from uploads import text_file
 
 Row = tuple[int, list[str]]
 """Line number in the file (from 1), and the cells as they were."""
 
-_BOMS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
-_OTHER_KINDS = (
-    (b"\xd0\xcf\x11\xe0", "Excel 97 (.xls)"),
-    (b"%PDF", "PDF"),
-    (b"\x1f\x8b", "gzip"),
-    (b"7z\xbc\xaf", "7-Zip"),
-    (b"\x89PNG", "PNG"),
-    (b"\xff\xd8\xff", "JPEG"),
-    (b"{\\rtf", "RTF"),
-)
-_NAME_HEADERS = {"name", "nome", "nom", "nombre", "lead", "customer", "contact", "cliente", "kunde"}
-_NUMBER_HEADERS = {
-    "phone", "phone number", "phonenumber", "phone_number", "number", "telephone", "telefone", "numero",
-    "número", "numéro", "teléfono", "telefon", "telefonnummer", "nummer", "téléphone", "mobile", "celular",
-}  # fmt: skip
-_DESCRIPTION_HEADERS = {
-    "description", "descrição", "descricao", "descripción", "beschreibung", "notes", "comment",
-}  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Columns:
-    """Where name, number and description stand (from 0)."""
-
-    name: int = 0
-    number: int = 1
-    description: int | None = 2
+ENCODINGS = {
+    "utf-8": "UTF-8",
+    "utf-16": "UTF-16",
+    "cp1252": "Windows-1252",
+    "mac-roman": "Mac Roman",
+    "cp850": "DOS (CP850)",
+    "cp1250": "Windows-1250",
+    "cp1251": "Windows-1251",
+    "cp1254": "Windows-1254",
+}
+"""What a sender may choose when the encoding is recognised wrongly. cp1252 is western, the last three central
+European, Cyrillic and Turkish."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +48,12 @@ class LeadFile:
 
     def rows(self) -> Iterator[Row]:
         """The rows after the header; empty lines are left out."""
-        filled = (row for row in self._lines() if any(map(str.strip, row[1])))
-        return itertools.islice(filled, int(self.has_header), None)
+        return itertools.islice(_filled(self._lines()), int(self.has_header), None)
+
+    def beginning(self, count: int) -> tuple[list[str], list[Row]]:
+        """The cells of the header (empty without one) and the first `count` rows after it."""
+        first = list(itertools.islice(_filled(self._lines()), count + int(self.has_header)))
+        return (first[0][1], first[1:]) if self.has_header and first else ([], first)
 
     def position(self, size: int) -> int:
         """How many of the `size` bytes are read by now."""
@@ -78,73 +69,80 @@ class LeadFile:
             yield from _read(reader)
 
 
-def recognise(stream: IO[bytes]) -> LeadFile:
-    """Looks at the file. Raises ValidationError when it holds no text or no row."""
+def recognise(stream: IO[bytes], chosen: Chosen | None = None) -> LeadFile:
+    """Looks at the file. Raises ValidationError when it holds no text or no row, or not what the sender said."""
+    said = chosen or Chosen()
     stream.seek(0)
     head = stream.read(65536)
-    if not head.strip():
-        raise ValidationError(_("The file is empty."))
+    text_file.refuse_other_kinds(head)
     if head.startswith(b"PK\x03\x04"):
-        return _recognise_workbook(stream)
-    for mark, kind in _OTHER_KINDS:
-        if head.startswith(mark):
-            raise ValidationError(
-                _("This is a file of the kind %(kind)s. Save it as CSV or xlsx.") % {"kind": kind}
-            )
-    encoding = _encoding(stream, head)
+        return _recognise_workbook(stream, said)
+    encoding = _chosen_encoding(stream, head, said.encoding) if said.encoding else _encoding(stream, head)
     sample = head.decode(encoding, errors="replace").lstrip("\ufeff")
-    if "\x00" in sample:
-        raise ValidationError(_("The file is not a text file. Save it as CSV."))
+    text_file.refuse_binary(sample)
     delimiter = _delimiter(sample)
-    first = next((cells for cells in csv.reader(io.StringIO(sample), delimiter=delimiter) if any(cells)), [])
-    has_header, columns = _columns(first)
-    return LeadFile(stream, encoding, delimiter, has_header, columns)
+    reader = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter, skipinitialspace=True)
+    rows = [cells for _line, cells in itertools.islice(_filled(_read(reader)), columns.SAMPLE)]
+    has_header, found = columns.recognise(rows, said)
+    return LeadFile(stream, encoding, delimiter, has_header, found)
 
 
-def _recognise_workbook(stream: IO[bytes]) -> LeadFile:
-    first = next((cells for _line, cells in workbook.rows(stream) if any(cells)), None)
-    if first is None:
+def _recognise_workbook(stream: IO[bytes], said: Chosen) -> LeadFile:
+    rows = [cells for _line, cells in itertools.islice(_filled(workbook.rows(stream)), columns.SAMPLE)]
+    if not rows:
         raise ValidationError(_("The first sheet of the workbook is empty."))
-    has_header, columns = _columns(first)
-    return LeadFile(stream, "", "", has_header, columns)
+    has_header, found = columns.recognise(rows, said)
+    return LeadFile(stream, "", "", has_header, found)
 
 
-def _columns(first: list[str]) -> tuple[bool, Columns]:
-    """Whether the first row is a header, and what it says."""
-    header = [cell.strip().lower() for cell in first]
-    number = _find(header, _NUMBER_HEADERS)
-    if number is None:
-        return False, Columns()
-    name = _find(header, _NAME_HEADERS)
-    return True, Columns(
-        name=name if name is not None else (0 if number != 0 else 1),
-        number=number,
-        description=_find(header, _DESCRIPTION_HEADERS),
-    )
-
-
-def _find(header: list[str], names: set[str]) -> int | None:
-    return next((index for index, cell in enumerate(header) if cell in names), None)
+def undecodable(stream: IO[bytes], encoding: str) -> int | None:
+    """The first line with bytes that are not of the encoding; None when all are."""
+    stream.seek(0)
+    line = 1
+    with _lent(stream, encoding, errors="strict") as text:
+        try:
+            while block := text.read(1 << 20):
+                line += block.count("\n")
+        except UnicodeDecodeError as error:
+            return line + error.object[: error.start].decode(encoding, errors="replace").count("\n")
+    return None
 
 
 def _encoding(stream: IO[bytes], head: bytes) -> str:
-    for bom, encoding in _BOMS:
-        if head.startswith(bom):
-            return encoding
-    stream.seek(0)
-    try:
-        with _lent(stream, "utf-8", errors="strict") as text:
-            while text.read(1 << 20):
-                pass
-    except UnicodeDecodeError:
-        return "cp1252"
-    return "utf-8"
+    if told := text_file.marked_encoding(head) or text_file.without_mark(head):
+        return told
+    return "utf-8" if undecodable(stream, "utf-8") is None else "cp1252"
+
+
+def _chosen_encoding(stream: IO[bytes], head: bytes, encoding: str) -> str:
+    """`encoding`, when the file can be read in it; a byte order mark is taken off."""
+    if encoding not in ENCODINGS:
+        raise ValidationError(
+            _("%(name)s is not an encoding that is known here; choose one of %(names)s.")
+            % {"name": encoding, "names": ", ".join(ENCODINGS)}
+        )
+    told = text_file.marked_encoding(head) or text_file.without_mark(head)
+    exact = told if told.startswith(encoding) else encoding
+    line = undecodable(stream, exact)
+    if line is not None:
+        raise ValidationError(
+            _(
+                "Line %(line)d can't be read as %(encoding)s. Choose another encoding, or save the file as UTF-8."
+            )
+            % {"line": line, "encoding": ENCODINGS[encoding]}
+        )
+    return exact
 
 
 def _delimiter(sample: str) -> str:
     lines = sample.splitlines()[:20]
     counts = {mark: sum(mark in line for line in lines) for mark in (",", ";", "\t")}
     return max(counts, key=lambda mark: counts[mark])
+
+
+def _filled(rows: Iterator[Row]) -> Iterator[Row]:
+    """Without empty lines."""
+    return (row for row in rows if any(map(str.strip, row[1])))
 
 
 def _read(reader: Any) -> Iterator[Row]:

@@ -6,7 +6,7 @@ Both tables are of the transaction: a crash leaves nothing behind.
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -89,6 +89,15 @@ def fill(found: LeadFile, country: str) -> Iterator[Counts]:
             for row in refused:
                 copy.write_row(row)
     counts.invalid = len(refused)
+
+
+def judged(rows: Iterable[Row], found: LeadFile, country: str) -> Iterator[tuple[int, list[str], str, str]]:
+    """What the import would make of rows, without writing: line, cells, and the number or why it would be refused."""
+    for line, cells in rows:
+        refused: list[tuple[int, str]] = []
+        passed = "".join(_copy_lines([(line, cells)], found, country, refused))
+        reason = next(csv.reader([refused[0][1]]))[1] if refused else ""
+        yield line, cells, passed.split("\t")[2] if passed else "", reason
 
 
 def insert(campaign_id: int, counts: Counts) -> None:

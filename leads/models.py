@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.history import History
 from telephony.models import Heard
+from uploads.models import UNFINISHED, FileUpload
 
 
 class LeadStatus(models.TextChoices):
@@ -293,66 +294,21 @@ class CallAttempt(models.Model):
         return f"{self.phone_number} #{self.number or '-'}"
 
 
-class LeadUpload(models.Model):
+class LeadUpload(FileUpload):
     """A file of leads: how far its import is, what came of it, and the refused rows with line number and reason."""
 
     GROUP_PATH: ClassVar[str] = "campaign__group"
 
-    class State(models.TextChoices):
-        WAITING = "WAITING", _("Waiting")
-        RUNNING = "RUNNING", _("Being imported")
-        DONE = "DONE", _("Done")
-        FAILED = "FAILED", _("Failed")
-
     campaign = models.ForeignKey(
         "campaigns.Campaign", models.CASCADE, related_name="uploads", verbose_name=_("campaign")
     )
-    file_name = models.CharField(_("file"), max_length=255)
-    uploaded_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, related_name="+", verbose_name=_("uploaded by")
-    )
-    uploaded_at = models.DateTimeField(_("uploaded"), auto_now_add=True)
-    state = models.CharField(_("state"), max_length=8, choices=State, default=State.DONE, editable=False)
-    error = models.CharField(_("error"), max_length=1000, blank=True, editable=False)
-    size = models.PositiveBigIntegerField(_("size (bytes)"), default=0, editable=False)
-    read_bytes = models.PositiveBigIntegerField(_("bytes read"), default=0, editable=False)
-    read_rows = models.PositiveIntegerField(_("rows read"), default=0, editable=False)
-    runs = models.PositiveSmallIntegerField(default=0, editable=False)
-    """How often the import was begun; more than once after a crash."""
-    language = models.CharField(max_length=16, blank=True, editable=False)
-    """Of the sender: the reasons of refused rows are written in it."""
-    ended_at = models.DateTimeField(_("ended"), null=True, editable=False)
-    added = models.PositiveIntegerField(_("added"), default=0)
-    duplicate = models.PositiveIntegerField(_("duplicate"), default=0)
-    invalid = models.PositiveIntegerField(_("invalid"), default=0)
-    refused_rows = models.TextField(
-        _("refused rows"), blank=True, help_text=_("CSV: line, reason, and the row as it was.")
-    )
+    chosen = models.JSONField(default=dict, editable=False, db_default={})
+    """`leads.columns.Chosen.as_json`: what the sender said of the columns; empty: as they are recognised."""
 
-    class Meta:
+    class Meta(FileUpload.Meta):
         verbose_name = _("lead upload")
         verbose_name_plural = _("lead uploads")
-        ordering = ["-uploaded_at"]
-        indexes = [
-            # leads.uploads.run_waiting, asked by beat every few seconds
-            models.Index(
-                fields=["id"], condition=Q(state__in=["WAITING", "RUNNING"]), name="lead_upload_unfinished"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return self.file_name
-
-    @property
-    def is_over(self) -> bool:
-        return self.state in {self.State.DONE, self.State.FAILED}
-
-    @property
-    def percent(self) -> int:
-        """How far it is, for a progress bar: reading is the first part, writing the rest."""
-        if self.is_over:
-            return 100
-        return min(70 * self.read_bytes // self.size, 70) if self.size else 0
+        indexes = [models.Index(fields=["id"], condition=UNFINISHED, name="lead_upload_unfinished")]
 
 
 class AmdEvidence(models.Model):

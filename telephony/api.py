@@ -2,18 +2,22 @@
 
 from typing import Any, ClassVar
 
+from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
-from drf_spectacular.utils import extend_schema, extend_schema_field
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.decorators import action
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from accounts.api_base import CRUD, CrudViewSet, ModelSerializer
-from accounts.api_formats import is_storable
+from accounts.api_formats import RawCsv, is_storable, uploaded_file
+from accounts.export import KINDS
 from accounts.scope import Action
-from telephony import configuration, result_table
+from telephony import configuration, port_table, result_table
 from telephony.models import Carrier, ContactCenter, DialerPort, Queue, ResultRule
 
 
@@ -83,6 +87,29 @@ class DialerPortSerializer(ModelSerializer):
         return attrs
 
 
+class PortsFileSerializer(serializers.Serializer[Any]):
+    file = serializers.FileField()
+
+
+class PortChangeSerializer(serializers.Serializer[Any]):
+    line = serializers.IntegerField()
+    extension = serializers.CharField(allow_blank=True)
+    action = serializers.ChoiceField(
+        [port_table.NEW, port_table.CHANGED, port_table.SAME, port_table.REFUSED]
+    )
+    differences = serializers.ListField(
+        child=serializers.ListField(child=serializers.CharField(allow_blank=True)),
+        help_text="Column, old and new value; of a password the name alone.",
+    )
+    problem = serializers.CharField(
+        allow_blank=True, help_text="Why the row is refused; then no row is imported."
+    )
+
+
+class DryRunSerializer(serializers.Serializer[Any]):
+    dry_run = serializers.BooleanField(default=False, help_text="Say what would change, and change nothing.")
+
+
 class DialerPortViewSet(ConfigurationViewSet):
     """Dialer ports; the number of enabled ones bounds the calls in parallel."""
 
@@ -94,8 +121,52 @@ class DialerPortViewSet(ConfigurationViewSet):
     search_fields: ClassVar[list[str]] = ["extension", "registrar_host", "second_registrar_host"]
     ordering_fields: ClassVar[list[str]] = ["id", "extension", "registrar_host", "state"]
 
+    scope_actions = {**CRUD, "export": Action.VIEW, "import_table": Action.ADD}
+
     def changed_fields(self, sent: dict[str, Any]) -> dict[str, Any]:
         return {name: value for name, value in sent.items() if name != "password" or value}
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("kind", str, enum=list(KINDS), default="csv", description="Of the file.")
+        ],
+        responses={(200, kind.partition(";")[0]): OpenApiTypes.BINARY for kind in KINDS.values()},
+    )
+    @action(detail=False, pagination_class=None)
+    def export(self, request: Request) -> HttpResponseBase:
+        """The ports of these filters as a file, without passwords. It can be imported again."""
+        found = self.filter_queryset(self.get_queryset().select_related("carrier"))
+        return port_table.export_ports(request.query_params.get("kind", "csv"), found)
+
+    @extend_schema(
+        request={"multipart/form-data": PortsFileSerializer, "text/csv": OpenApiTypes.BINARY},
+        parameters=[DryRunSerializer],
+        responses=PortChangeSerializer(many=True),
+    )
+    @action(
+        detail=False, methods=["post"], url_path="import", parser_classes=[MultiPartParser, RawCsv],
+        pagination_class=None, filterset_fields=None,
+    )  # fmt: skip
+    def import_table(self, request: Request) -> Response:
+        """Adds and changes ports, found by registrar and extension; all rows or, when one is refused, none (400)."""
+        actor: Any = request.user
+        stream, _name = uploaded_file(request, "ports.csv")
+        with stream:
+            options = DryRunSerializer(data=request.query_params)
+            options.is_valid(raise_exception=True)
+            rows = port_table.read_table(stream.read(port_table.MOST_BYTES + 1))
+        changes = port_table.import_ports(actor, rows, dry_run=options.validated_data["dry_run"])
+        refused = [change for change in changes if change.action == port_table.REFUSED]
+        if refused and not options.validated_data["dry_run"]:
+            words = _("Line %(line)d: %(problem)s")
+            raise serializers.ValidationError(
+                {
+                    "file": [
+                        words % {"line": change.line, "problem": change.problem} for change in refused[:20]
+                    ]
+                }
+            )
+        return Response(PortChangeSerializer(changes, many=True).data)
 
 
 @extend_schema_field({"type": "object", "additionalProperties": {}})

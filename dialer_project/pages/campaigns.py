@@ -17,20 +17,24 @@ from django.views.decorators.http import require_POST
 
 from accounts.models import User
 from accounts.scope import Action
-from campaigns import selectors, services
+from campaigns import export, selectors, services
 from campaigns.models import Campaign
 from dialer_project.admin_base import ScopedModelAdmin, refusal_words
 from dialer_project.pages import marks
 from dialer_project.pages.campaign_bar import STARTED_WORDS, campaign_bar
 from dialer_project.pages.campaign_form import CampaignForm
+from dialer_project.pages.exports import ExportedList
 from dialer_project.pages.filters import CampaignGroupFilter, CampaignQueueFilter
 from dialer_project.pages.live import campaign_figures
+from dialer_project.pages.now import now_card, now_figures
 from dialer_project.pages.summary import summary_page
 from dialer_project.times import clock
 
 
 @admin.register(Campaign)
-class CampaignAdmin(ScopedModelAdmin):
+class CampaignAdmin(ExportedList, ScopedModelAdmin):
+    exported = staticmethod(export.summaries)
+    list_before_template = "dialer/list_links.html"
     form = CampaignForm
     list_display = ["title", "state_now", "type_words", "queue", "group_words", "progress", "run", "menu"]
     list_display_links = None
@@ -43,7 +47,7 @@ class CampaignAdmin(ScopedModelAdmin):
         "A campaign is a list of leads, the days and hours to call them, and the queue that answers."
     )
     readonly_fields = ["calendar", "group_words"]
-    change_form_outer_before_template = "dialer/campaign_bar.html"
+    change_form_outer_before_template = "dialer/campaign_page.html"
     list_after_template = "dialer/live_list.html"
     list_filter_sheet = True
 
@@ -154,6 +158,7 @@ class CampaignAdmin(ScopedModelAdmin):
         if campaign is not None:
             context["campaign_bar"] = campaign_bar(request, campaign, active="settings")
             context["title"] = campaign.name
+            context["now"], context["live_campaigns"] = now_card(campaign, now_figures(campaign)), campaign.pk
         return super().render_change_form(request, context, *args, **kwargs)
 
     @admin.display(description=gettext_lazy("days and hours"))
@@ -163,6 +168,7 @@ class CampaignAdmin(ScopedModelAdmin):
     # --- further pages ----------------------------------------------------------------------------------
     def pages(self) -> list[Any]:
         return [
+            *super().pages(),
             ("<int:pk>/start/", "start", require_POST(self.start_view)),
             ("<int:pk>/stop/", "stop", require_POST(self.stop_view)),
             ("<int:pk>/summary/", "summary", self.summary_view),
@@ -171,22 +177,29 @@ class CampaignAdmin(ScopedModelAdmin):
     def start_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         campaign = self.scoped(request, pk, Action.OPERATE)
         try:
-            services.start_campaign(request.user, campaign)  # type: ignore[arg-type]
+            changed = services.start_campaign(request.user, campaign)  # type: ignore[arg-type]
         except ValidationError as refusal:
             campaign.refresh_from_db(fields=["state"])
-            return self._answer(request, campaign, refusal)
-        return self._answer(request, campaign)
+            return self._answer(request, campaign, refusal=refusal)
+        return self._answer(request, campaign, changed=changed)
 
     def stop_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         campaign = self.scoped(request, pk, Action.OPERATE)
-        services.stop_campaign(request.user, campaign)  # type: ignore[arg-type]
-        return self._answer(request, campaign)
+        changed = services.stop_campaign(request.user, campaign)  # type: ignore[arg-type]
+        return self._answer(request, campaign, changed=changed)
 
     def _answer(
-        self, request: HttpRequest, campaign: Campaign, refusal: ValidationError | None = None
+        self,
+        request: HttpRequest,
+        campaign: Campaign,
+        *,
+        changed: bool = False,
+        refusal: ValidationError | None = None,
     ) -> HttpResponse:
         """For the page's script the new state and the words; without a script, back to the page."""
-        if refusal is not None:
+        if refusal is None and not changed:
+            words = [_somebody_was_quicker(campaign)]
+        elif refusal is not None:
             reasons = refusal_words(refusal)
             words = [_("“%(name)s” was not started.") % {"name": campaign.name}, *reasons]
         elif campaign.is_started:
@@ -195,8 +208,9 @@ class CampaignAdmin(ScopedModelAdmin):
             words = [_("“%(name)s” is stopped.") % {"name": campaign.name}]
         if request.headers.get("Accept") == "application/json":
             figures = campaign_figures(campaign, selectors.summary(campaign))
-            return JsonResponse({"ok": refusal is None, "words": words, "figures": figures})
-        tell = messages.error if refusal is not None else messages.success
+            tone = marks.GOOD if changed else marks.BAD if refusal is not None else marks.WARN
+            return JsonResponse({"tone": tone, "words": words, "figures": figures})
+        tell = messages.success if changed else messages.error if refusal is not None else messages.warning
         tell(request, " ".join(words))
         return HttpResponseRedirect(self._back(request))
 
@@ -228,6 +242,23 @@ class CampaignAdmin(ScopedModelAdmin):
 
     def remove(self, actor: User, obj: Campaign) -> None:
         services.delete_campaign(actor, obj)
+
+
+def _somebody_was_quicker(campaign: Campaign) -> str:
+    values = {"name": campaign.name, "who": selectors.last_run_by(campaign)}
+    if campaign.is_started:
+        words = (
+            _("%(who)s has started “%(name)s” already.")
+            if values["who"]
+            else _("“%(name)s” is started already.")
+        )
+    else:
+        words = (
+            _("%(who)s has stopped “%(name)s” already.")
+            if values["who"]
+            else _("“%(name)s” is stopped already.")
+        )
+    return words % values
 
 
 def calendar_words(campaign: Campaign) -> dict[str, Any]:

@@ -1,33 +1,27 @@
 """Do-not-call: the numbers of the embedded list, removals from it, and the services that are asked."""
 
-import io
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.paginator import InfinitePaginator
-from unfold.widgets import (
-    UnfoldAdminFileFieldWidget,
-    UnfoldAdminTextInputWidget,
-    UnfoldBooleanSwitchWidget,
-)
+from unfold.widgets import UnfoldAdminTextInputWidget
 
-from accounts.received_file import require_size
+from accounts import scope
 from accounts.scope import Action
 from dialer_project.admin_base import ScopedModelAdmin, ServiceForm, add_refusal
 from dialer_project.pages import marks
-from dnc import services
+from dnc import selectors, services
 from dnc.models import DncNumber, DncRemoval
-
-_SHOWN = 20
-"""Wrong lines named on the page after an upload."""
 
 
 class NumberForm(ServiceForm):
@@ -39,22 +33,11 @@ class NumberForm(ServiceForm):
         fields = ["reason"]
 
     def write(self, fields: dict[str, Any]) -> DncNumber:
-        return services.add_number(self.actor, fields["number"], fields["reason"], source=_("web page"))
-
-
-class NumbersFileForm(forms.Form):
-    file = forms.FileField(
-        label=gettext_lazy("File"),
-        validators=[require_size],
-        widget=UnfoldAdminFileFieldWidget,
-        help_text=gettext_lazy("One number a line; of several columns the first counts."),
-    )
-    replace = forms.BooleanField(
-        label=gettext_lazy("Replace the list"),
-        required=False,
-        widget=UnfoldBooleanSwitchWidget,
-        help_text=gettext_lazy("Numbers that the file does not have are taken off the list."),
-    )
+        row, is_new = services.put_number(
+            self.actor, fields["number"], fields["reason"], source=_("web page")
+        )
+        row.__dict__["was_listed"] = not is_new
+        return row
 
 
 class RemovalForm(forms.Form):
@@ -100,64 +83,24 @@ class DncNumberAdmin(ScopedModelAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         more = dict(extra_context or {})
         if self.has_add_permission(request):
-            more["bar_links"] = [(self.url("upload"), "upload_file", _("Upload numbers"))]
+            more["bar_links"] = [(reverse("admin:dnc_dncupload_add"), "upload_file", _("Upload numbers"))]
         return super().changelist_view(request, more)
 
     def response_add(
         self, request: HttpRequest, obj: DncNumber, post_url_continue: Any = None
     ) -> HttpResponse:
-        messages.success(request, _("%(number)s is on the do-not-call list.") % {"number": obj.number})
+        if obj.__dict__.get("was_listed"):
+            words = _("%(number)s was on the do-not-call list already: %(who)s, %(when)s. Reason: %(reason)s")
+            values = {
+                "number": obj.number,
+                "who": obj.added_by or "–",
+                "when": date_format(obj.added_at, "SHORT_DATE_FORMAT"),
+                "reason": obj.reason or "–",
+            }
+            messages.warning(request, words % values)
+        else:
+            messages.success(request, _("%(number)s is on the do-not-call list.") % {"number": obj.number})
         return HttpResponseRedirect(self.url("changelist"))
-
-    def pages(self) -> list[Any]:
-        return [("upload/", "upload", self.upload_view)]
-
-    def upload_view(self, request: HttpRequest) -> HttpResponse:
-        if not self.has_add_permission(request):
-            raise PermissionDenied
-        form = NumbersFileForm(request.POST or None, request.FILES or None)
-        if not self.has_delete_permission(request):
-            del form.fields["replace"]
-        wrong: list[str] = []
-        if request.method == "POST" and form.is_valid():
-            done, wrong = self._load(request, form)
-            if done and not wrong:
-                return HttpResponseRedirect(self.url("changelist"))
-        context = self.page_context(
-            request,
-            _("Upload numbers"),
-            form=form,
-            wrong=wrong[:_SHOWN],
-            wrong_more=max(len(wrong) - _SHOWN, 0),
-            explanation=_(
-                "The numbers of the file are added to the embedded do-not-call list, all or none of them."
-            ),
-            submit=_("Upload"),
-            cancel_url=self.url("changelist"),
-            multipart=True,
-        )
-        return TemplateResponse(request, "dialer/form_page.html", context)
-
-    def _load(self, request: HttpRequest, form: NumbersFileForm) -> tuple[bool, list[str]]:
-        """Whether the list was loaded, and the lines that were refused."""
-        file = form.cleaned_data["file"]
-        lines = io.TextIOWrapper(file, encoding="utf-8", errors="replace")
-        try:
-            added, wrong = services.load_numbers(
-                request.user,  # type: ignore[arg-type]
-                lines,
-                file.name,
-                replace=form.cleaned_data.get("replace", False),
-            )
-        except ValidationError as refusal:
-            add_refusal(form, refusal)
-            return False, []
-        finally:
-            lines.detach()
-        words = _("%(added)d numbers were added, %(wrong)d lines are no phone numbers.")
-        tell = messages.warning if wrong else messages.success
-        tell(request, words % {"added": added, "wrong": len(wrong)})
-        return True, wrong
 
     # --- a number leaves with a reason --------------------------------------------------------------
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -166,6 +109,9 @@ class DncNumberAdmin(ScopedModelAdmin):
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        scope.require(request.user, Action.DELETE, DncNumber)
+        if gone := selectors.removal_of(object_id):
+            return self._gone_already(request, gone)
         number = self.scoped(request, object_id, Action.DELETE)
         form = RemovalForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
@@ -188,6 +134,12 @@ class DncNumberAdmin(ScopedModelAdmin):
             cancel_url=self.url("changelist"),
         )
         return TemplateResponse(request, "dialer/form_page.html", context)
+
+    def _gone_already(self, request: HttpRequest, removal: DncRemoval) -> HttpResponse:
+        """Somebody else was quicker."""
+        words = _("%(who)s has taken %(number)s off the do-not-call list already.")
+        messages.warning(request, words % {"who": removal.removed_by or "–", "number": removal.number})
+        return HttpResponseRedirect(self.url("changelist"))
 
 
 @admin.register(DncRemoval)

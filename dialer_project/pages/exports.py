@@ -1,6 +1,6 @@
 """Downloads of a list, as it is filtered and searched."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,8 @@ class ExportedList:
     """For admin classes: `exported` writes the rows; the list has a button for each kind of file."""
 
     exported: Callable[[str, QuerySet[Any]], HttpResponseBase]
+    more_links: Sequence[tuple[str, str, Any]] = ()
+    """Further buttons: page, icon, words."""
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         query = f"?{request.GET.urlencode()}" if request.GET else ""
@@ -25,6 +27,7 @@ class ExportedList:
             (address(f"export_{kind}") + query, "download", _("Download (%(kind)s)") % {"kind": kind.upper()})
             for kind in KINDS
         ]
+        links += [(address(page), icon, words) for page, icon, words in self.more_links]
         more = {"bar_links": links, **(extra_context or {})}
         return super().changelist_view(request, more)  # type: ignore[misc]
 

@@ -27,8 +27,9 @@ from dialer_project.pages.exports import ExportedList
 from dialer_project.pages.filters import CampaignFilter, NotYetDoneFilter
 from dialer_project.pages.kept_paginator import KeptCountChangeList
 from dialer_project.times import in_zone
+from dialing.story import Story, story
 from leads import export, search, services
-from leads.causes import early_media_words, verdict_cause
+from leads.causes import verdict_cause
 from leads.models import CallAttempt, Lead, LeadStatus
 
 
@@ -123,7 +124,8 @@ class LeadAdmin(ExportedList, CampaignBarOnList, ScopedModelAdmin):
         if lead is not None:
             context["title"] = lead.name
             context["campaign_bar"] = campaign_bar(request, lead.campaign, "leads")
-            context["story"] = story(request, lead)
+            told = story(request.user, lead, timezone.now())
+            context["story"], context["next_call"] = story_rows(told), told.next_call.why
         return super().render_change_form(request, context, *args, **kwargs)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
@@ -152,29 +154,28 @@ class LeadAdmin(ExportedList, CampaignBarOnList, ScopedModelAdmin):
         return None
 
 
-def story(request: HttpRequest, lead: Lead) -> list[dict[str, Any]]:
+def story_rows(told: Story) -> list[dict[str, Any]]:
     """The lead's attempts, oldest first: times, result, what the network said, what the detector heard."""
-    zone = lead.campaign.zone
+    zone = told.lead.campaign.zone
 
     def wall(instant: datetime | None) -> str:
         return f"{instant.astimezone(zone):%H:%M:%S}" if instant else ""
 
-    attempts = scope.visible(request.user, CallAttempt.objects.filter(lead=lead)).order_by("claimed_at", "id")
     return [
         {
-            "number": attempt.number or "–",
-            "began": in_zone(attempt.started_at or attempt.claimed_at, zone, seconds=True),
-            "answered": wall(attempt.answered_at),
-            "transferred": wall(attempt.transferred_at),
-            "ended": wall(attempt.ended_at),
-            "result": result_mark(attempt),
-            "network": network_words(attempt),
-            "amd": amd_words(attempt),
-            "audio": audio_words(attempt),
-            "early": early_media_words(attempt),
-            "why": attempt.reason,
+            "number": call.attempt.number or "–",
+            "began": in_zone(call.attempt.started_at or call.attempt.claimed_at, zone, seconds=True),
+            "answered": wall(call.attempt.answered_at),
+            "transferred": wall(call.attempt.transferred_at),
+            "ended": wall(call.attempt.ended_at),
+            "result": result_mark(call.attempt),
+            "network": network_words(call.attempt),
+            "amd": amd_words(call.attempt),
+            "audio": audio_words(call.attempt),
+            "early": call.early_media,
+            "why": call.why,
         }
-        for attempt in attempts
+        for call in told.calls
     ]
 
 

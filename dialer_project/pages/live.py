@@ -13,6 +13,7 @@ from campaigns import selectors
 from campaigns.models import Campaign
 from campaigns.selectors import Summary
 from dialer_project.pages import marks
+from dialer_project.pages.now import now_figures
 from dialer_project.pages.reasons import all_idle, why_idle
 from dialer_project.times import in_zone
 from leads.models import LeadStatus
@@ -60,6 +61,7 @@ def campaign_figures(campaign: Campaign, summary: Summary, why: str | None = Non
         f"{key}.abandoned": abandoned(summary),
         f"{key}.why": why_idle(campaign, summary) if why is None else why,
         f"{key}.next_due": next_due(campaign, summary) or "–",
+        **now_figures(campaign),
     }
     for status in LeadStatus:
         figures[f"{key}.{status}"] = _number(summary.by_status[status])

@@ -10,8 +10,9 @@ from django.utils.translation import gettext as _
 from campaigns.models import Campaign, Schedule
 from campaigns.selectors import Summary
 from dnc.models import DncService
-from leads.models import Lead, LeadStatus, LeadUpload
+from leads.models import Lead, LeadStatus
 from telephony.models import ContactCenter, DialerPort
+from uploads.models import FileUpload
 
 GOOD, BAD, WARN, INFO, QUIET = "good", "bad", "warn", "info", "quiet"
 
@@ -19,10 +20,11 @@ _TONES: dict[type, dict[str, str]] = {
     Campaign.State: {Campaign.State.STARTED: GOOD},
     Schedule.State: {Schedule.State.RUNNING: GOOD, Schedule.State.DNC_OOS: BAD},
     DncService.State: {DncService.State.UP: GOOD, DncService.State.OUT_OF_SERVICE: BAD},
-    LeadUpload.State: {
-        LeadUpload.State.RUNNING: INFO,
-        LeadUpload.State.DONE: GOOD,
-        LeadUpload.State.FAILED: BAD,
+    FileUpload.State: {
+        FileUpload.State.HELD: WARN,
+        FileUpload.State.RUNNING: INFO,
+        FileUpload.State.DONE: GOOD,
+        FileUpload.State.FAILED: BAD,
     },
     Lead.Pool: {Lead.Pool.CLAIMED: INFO, Lead.Pool.WAITING: WARN},
     DialerPort.State: {

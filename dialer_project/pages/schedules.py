@@ -58,6 +58,7 @@ def clock_input() -> forms.TimeInput:
 class HoursForm(forms.Form):
     """New hours for all remaining days."""
 
+    seen = forms.CharField(widget=forms.HiddenInput, required=False)
     start_time = forms.TimeField(label=gettext_lazy("From"), widget=clock_input())
     end_time = forms.TimeField(label=gettext_lazy("Until"), widget=clock_input())
 
@@ -162,7 +163,11 @@ class ScheduleAdmin(CampaignBarOnList, ScopedModelAdmin):
         if campaign is None:
             raise Http404
         scope.require(request.user, Action.CHANGE, campaign)
-        initial = {"start_time": campaign.start_time, "end_time": campaign.end_time}
+        initial = {
+            "start_time": campaign.start_time,
+            "end_time": campaign.end_time,
+            "seen": services.calendar_seen(campaign),
+        }
         form = HoursForm(request.POST or None, initial=initial)
         if request.method == "POST" and form.is_valid():
             try:
@@ -171,6 +176,7 @@ class ScheduleAdmin(CampaignBarOnList, ScopedModelAdmin):
                     campaign,
                     form.cleaned_data["start_time"],
                     form.cleaned_data["end_time"],
+                    seen=form.cleaned_data["seen"],
                 )
             except ValidationError as refusal:
                 add_refusal(form, refusal)

@@ -3,14 +3,17 @@
 from typing import Any
 
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from accounts.export import KINDS
 from campaigns import selectors
 from campaigns.models import Campaign
 from dialer_project.pages import marks
 from dialer_project.pages.campaign_bar import campaign_bar
 from dialer_project.pages.live import campaign_figures
+from dialer_project.pages.now import now_card
 from leads.models import LeadStatus
 
 
@@ -47,6 +50,11 @@ def summary_page(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
         ],
         "success_key": f"{key}.{LeadStatus.SUCCESS}",
         "key": key,
+        "now": now_card(campaign, figures),
+        "exports": [
+            (reverse(f"admin:campaigns_campaign_export_{kind}") + f"?id={campaign.pk}", kind.upper())
+            for kind in KINDS
+        ],
         "why": figures[f"{key}.why"],
     }
 

@@ -18,9 +18,11 @@ from accounts.models import User
 from accounts.scope import Action
 from dialer_project.admin_base import ScopedModelAdmin, ServiceForm
 from dialer_project.pages import connector_test, marks
+from dialer_project.pages.exports import ExportedList
+from dialer_project.pages.port_import import import_page
 from dialer_project.times import in_zone
 from dialing import capacity
-from telephony import configuration
+from telephony import configuration, port_table
 from telephony.models import Carrier, ContactCenter, DialerPort, Queue
 
 
@@ -67,8 +69,11 @@ class PortForm(SetupForm):
 
 
 @admin.register(DialerPort)
-class DialerPortAdmin(SetupAdmin):
+class DialerPortAdmin(ExportedList, SetupAdmin):
     form = PortForm
+    exported = staticmethod(port_table.export_ports)
+    list_before_template = "dialer/list_links.html"
+    more_links = (("import", "upload", gettext_lazy("Import")),)
     list_display = [
         "extension",
         "registrar",
@@ -104,6 +109,12 @@ class DialerPortAdmin(SetupAdmin):
             now = ["state_now", "active_registrar", "worker", "last_error"]
             found.append((_("Now"), {"fields": now}))
         return found
+
+    def pages(self) -> list[Any]:
+        return [*super().pages(), ("import/", "import", self.import_view)]
+
+    def import_view(self, request: HttpRequest) -> HttpResponse:
+        return import_page(self, request)
 
     @admin.display(description=gettext_lazy("registrar"), ordering="registrar_host")
     def registrar(self, port: DialerPort) -> str:

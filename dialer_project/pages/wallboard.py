@@ -6,9 +6,7 @@ connection, and a screen that was cut off is right again with its first answer.
 """
 
 import json
-import time
 from collections import Counter
-from functools import lru_cache
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -21,21 +19,14 @@ from django.views.decorators.cache import never_cache
 from accounts import scope
 from campaigns.models import Campaign
 from dialer_project.pages import connector_test, marks
+from dialing import now
 from dialing.engine.board import ANSWERED, MINUTES
-from dialing.events import BoardReader
 from leads.answered import Answered, answered
 from leads.models import CallAttempt, LeadStatus
 
 RETRY_MS = 1000
-STALE_AFTER = 5.0
-"""Seconds after which a board is old news: no engine leads, or the broker is away."""
 
 State = CallAttempt.State
-
-
-@lru_cache(maxsize=1)
-def _reader() -> BoardReader:
-    return BoardReader()
 
 
 def wallboard_page(request: HttpRequest) -> HttpResponse:
@@ -74,9 +65,9 @@ def events(request: HttpRequest) -> HttpResponse:
     """`?campaign=7`, or all: one event, newer than Last-Event-ID if there is one."""
     if not scope.may(request.user, scope.Action.VIEW, Campaign):
         raise PermissionDenied
-    entry, board = _reader().latest()
+    entry, board = now.board()
     lines = [f"retry: {RETRY_MS}"]
-    if not entry or time.time() - board["at"] > STALE_AFTER:
+    if not entry:
         lines += ["event: away", "data: {}"]
     elif entry != request.headers.get("Last-Event-ID"):
         lines += [f"id: {entry}", f"data: {json.dumps(_figures(request, board))}"]

@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 from accounts import audit, tokens
 from accounts.models import Change, Role, SignInLock, User
 from campaigns.models import Campaign
-from dnc.models import DncNumber, DncRemoval, DncService
+from dnc.models import DncNumber, DncRemoval, DncService, DncUpload
 from groups.models import DialerGroup
 from leads.models import AmdEvidence, AmdLabel, CallAttempt, LeadUpload
 from telephony.models import Carrier, DialerPort, Queue, ResultRule
@@ -76,6 +76,7 @@ class World:
             campaign=self.campaign, file_name="a.csv", invalid=1, refused_rows="line,reason,row\r\n"
         )
 
+        self.number_upload = DncUpload.objects.create(file_name="n.csv", invalid=1, refused_rows="line\r\n")
         self.carrier = Carrier.objects.create(name="Carrier")
         self.rule = ResultRule.objects.create(sip_code=699, result="BUSY")
         audit.created(None, self.port)
@@ -93,6 +94,7 @@ class World:
             "schedules": self.schedule.pk,
             "leads": self.lead.pk,
             "upload": self.upload.pk,
+            "number-upload": self.number_upload.pk,
             "attempts": self.attempt.pk,
             "services": self.external.pk,
             "numbers": self.number.pk,

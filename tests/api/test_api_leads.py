@@ -8,7 +8,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.models import Role
-from leads.models import Lead
+from leads.models import Lead, LeadUpload
 from tests.api.api_world import World, client_of, json_client
 from tests.factories import make_campaign, make_lead
 
@@ -78,6 +78,37 @@ def test_files_that_hold_no_leads(admin: Any, url: str, content: bytes, code: in
     answer = send(admin, url, content)
     assert answer.status_code == code, answer.content
     assert Lead.objects.count() == 2
+
+
+def test_a_preview_says_how_a_file_is_read_and_keeps_nothing(admin: Any, url: str) -> None:
+    file = BytesIO("Code;Wer;Wohin\n17;João;+55 41 8301-5031\n18;Zoé;call me\n".encode("cp1252"))
+    answer = admin.post(f"{url}/upload/preview", {"file": file, "header": "true"}, format="multipart")
+    assert answer.status_code == 200, answer.content
+    told = answer.json()
+    assert (told["encoding"], told["delimiter"], told["header"]) == ("Windows-1252", ";", True)
+    assert [column["taken_as"] for column in told["columns"]] == [["name"], ["description"], ["phone_number"]]
+    assert [row["phone_number"] for row in told["rows"]] == ["554183015031", ""]
+    assert "not a phone number" in told["rows"][1]["problem"]
+    assert "Windows-1252" in told["notes"][0]
+    assert Lead.objects.count() == 2
+    assert LeadUpload.objects.count() == 1
+
+
+def test_an_upload_takes_the_columns_that_its_sender_names(admin: Any, url: str) -> None:
+    rows = b"17;Jo;554183015031\n"
+    columns = {"name_column": 2, "phone_number_column": 3, "description_column": 1}
+    form = admin.post(f"{url}/upload", {"file": BytesIO(rows), **columns}, format="multipart")
+    assert form.json()["added"] == 1, form.content
+    query = "&".join(f"{name}={place}" for name, place in columns.items())
+    raw = b"18;Zo;554183015032\n"
+    body = admin.post(f"{url}/upload?{query}", raw, content_type="text/csv")
+    assert body.json()["added"] == 1, body.content
+    found = Lead.objects.order_by("-id").values_list("name", "description")[:2]
+    assert list(found) == [("Zo", "18"), ("Jo", "17")]
+    far = admin.post(f"{url}/upload", {"file": BytesIO(rows), "name_column": 4}, format="multipart")
+    assert (far.status_code, "no column 4" in far.json()["detail"]) == (400, True)
+    odd = admin.post(f"{url}/upload?encoding=ebcdic", raw, content_type="text/csv")
+    assert [entry["field"] for entry in odd.json()["errors"]] == ["encoding"]
 
 
 def test_a_missing_file_and_a_wrong_kind_of_body_are_named(admin: Any, url: str) -> None:

@@ -63,10 +63,14 @@ def test_a_file_of_numbers_is_loaded_and_only_a_master_replaces_the_list(world: 
     manager = json_client(world.users[Role.MANAGER])
     url, content = f"{V1}dnc/numbers/upload", b"number\n554100000001,x\n+55 41 00000002\nnonsense 1\n"
     told = manager.post(url, content, content_type="text/csv").json()
-    assert (told["added"], told["invalid"], told["wrong_lines"][0][:2]) == (2, 1, "4:")
+    assert (told["state"], told["added"], told["invalid"], told["removed"]) == ("DONE", 2, 1, 0)
+    refused = manager.get(told["refused_rows"]).content.decode("utf-8-sig").splitlines()
+    assert [line.split(",")[0] for line in refused] == ["line", "4"]
+    assert master.get(f"{url}/{told['id']}").json()["added"] == 2
+    assert json_client(world.users[Role.CAMPAIGN_ADMINISTRATOR]).get(f"{url}/{told['id']}").status_code == 404
     assert manager.post(f"{url}?replace=true", content, content_type="text/csv").status_code == 403
     assert DncNumber.objects.count() == 3
-    assert master.post(f"{url}?replace=true", content, content_type="text/csv").status_code == 200
+    assert master.post(f"{url}?replace=true", content, content_type="text/csv").json()["removed"] == 1
     assert DncNumber.objects.count() == 2
     assert master.post(f"{url}?replace=perhaps", content, content_type="text/csv").status_code == 400
 
@@ -109,9 +113,12 @@ def test_load_dnc_loads_replaces_and_tells_the_wrong_lines(world: World, tmp_pat
     file, refused, out, err = tmp_path / "a.txt", tmp_path / "wrong.txt", StringIO(), StringIO()
     file.write_text("554100000001\nnonsense 1\n")
     call_command("load_dnc", str(file), stdout=out, stderr=err)
-    assert (out.getvalue(), err.getvalue()[:8]) == ("added 1, invalid 1\n", "line 2: ")
+    assert (out.getvalue(), err.getvalue()[:8]) == (
+        "added 1, duplicate 0, invalid 1, removed 0\n",
+        "line 2: ",
+    )
     call_command("load_dnc", str(file), "--replace", "--refused", str(refused), stdout=out)
-    assert refused.read_text().startswith("2: ")
+    assert refused.read_text().splitlines()[1].startswith("2,")
     assert list(DncNumber.objects.values_list("pk", flat=True)) == [554100000001]
     with pytest.raises(CommandError, match="can't be read: No such file"):
         call_command("load_dnc", str(tmp_path / "none"))

@@ -84,15 +84,18 @@ def test_masters_remove_with_a_reason_and_others_do_not() -> None:
 
 def test_a_bulk_load_names_wrong_lines_and_keeps_the_others() -> None:
     file = io.StringIO("number,reason\n554181021111,x\nabc1\n+55 41 8102 1112\n\n554181021111\n")
-    added, wrong = services.load_numbers(None, file, "list.csv")
-    assert added == 2
-    assert [line.split(":")[0] for line in wrong] == ["3"]
+    loaded = services.load_numbers(None, file, "list.csv")
+    assert (loaded.added, loaded.duplicate, loaded.wrong.count) == (2, 1, 1)
+    assert [(line, text) for line, _why, text in loaded.wrong.listed] == [(3, "abc1")]
     assert DncNumber.objects.get(pk=554181021112).source == "list.csv"
 
 
 def test_replace_takes_off_what_the_file_does_not_have() -> None:
     services.load_numbers(None, io.StringIO("554181021111\n554181021112\n"), "old")
-    services.load_numbers(None, io.StringIO("554181021112\n554181021113\n"), "new", replace=True)
+    loaded = services.load_numbers(None, io.StringIO("554181021112\n554181021113\n"), "new", replace=True)
+    assert (loaded.added, loaded.duplicate, loaded.removed) == (1, 1, 1)
+    removal = DncRemoval.objects.get()
+    assert (removal.number, removal.reason) == (554181021111, "replaced by the file new")
     assert sorted(DncNumber.objects.values_list("pk", "source")) == [
         (554181021112, "old"),
         (554181021113, "new"),

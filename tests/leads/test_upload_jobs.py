@@ -8,9 +8,10 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import connection
 
-from leads import kept_files, lead_stage, uploads
+from leads import lead_stage, uploads
 from leads.models import Lead, LeadUpload
 from tests.factories import make_campaign
+from uploads import jobs, kept_files, progress
 
 pytestmark = pytest.mark.django_db
 State = LeadUpload.State
@@ -19,7 +20,7 @@ State = LeadUpload.State
 @pytest.fixture(autouse=True)
 def in_a_folder_of_its_own(settings: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.VAR_DIR = tmp_path
-    monkeypatch.setattr(uploads, "AT_ONCE_ROWS", 4)
+    monkeypatch.setattr(jobs, "AT_ONCE_ROWS", 4)
 
 
 def rows(count: int, first: int = 0) -> bytes:
@@ -38,18 +39,18 @@ def outcome(upload: LeadUpload) -> LeadUpload:
 def test_a_small_file_is_imported_at_once_and_nothing_is_kept() -> None:
     upload = received(rows(3))
     assert (upload.state, upload.added, upload.percent) == (State.DONE, 3, 100)
-    assert not kept_files.path_of(upload.pk).exists()
+    assert not kept_files.path_of(upload).exists()
 
 
 def test_a_large_file_waits_then_is_imported_and_its_file_removed() -> None:
     upload = received(rows(50) + b"Nobody,call me\n" + rows(2))
     assert (upload.state, upload.percent, Lead.objects.count()) == (State.WAITING, 0, 0)
-    assert kept_files.path_of(upload.pk).stat().st_size == upload.size
+    assert kept_files.path_of(upload).stat().st_size == upload.size
     done = outcome(upload)
     assert (done.state, done.added, done.duplicate, done.invalid) == (State.DONE, 50, 2, 1)
     assert (done.read_rows, done.read_bytes, done.runs) == (53, done.size, 1)
     assert [line.split(",")[0] for line in done.refused_rows.splitlines()] == ["line", "51", "52", "53"]
-    assert not kept_files.path_of(upload.pk).exists()
+    assert not kept_files.path_of(upload).exists()
     assert uploads.run_waiting() == 0
 
 
@@ -67,11 +68,11 @@ def test_an_import_that_was_cut_off_is_begun_again_and_three_times_at_most() -> 
     again = outcome(upload)
     assert (again.state, again.runs, again.added) == (State.DONE, 3, 5)
     upload = received(rows(5, first=100))
-    LeadUpload.objects.filter(pk=upload.pk).update(state=State.RUNNING, runs=uploads.MOST_RUNS)
+    LeadUpload.objects.filter(pk=upload.pk).update(state=State.RUNNING, runs=jobs.MOST_RUNS)
     failed = outcome(upload)
     assert (failed.state, failed.added) == (State.FAILED, 0)
     assert "cut off 3 times" in failed.error
-    assert not kept_files.path_of(upload.pk).exists()
+    assert not kept_files.path_of(upload).exists()
 
 
 def test_a_failure_in_the_last_step_leaves_no_lead(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,7 +93,7 @@ def test_a_campaign_started_meanwhile_or_a_lost_file_fail_with_a_reason() -> Non
     assert "started" in outcome(upload).error
     type(upload.campaign).objects.update(state="STOPPED")
     lost = received(rows(5))
-    kept_files.remove(lost.pk)
+    kept_files.remove(lost)
     assert (outcome(lost).state, Lead.objects.count()) == (State.FAILED, 0)
     assert "not on this host" in outcome(lost).error
 
@@ -108,7 +109,7 @@ def test_only_one_process_imports_at_a_time() -> None:
     beside: Any = connection.copy()
     try:
         with beside.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_lock(%s)", [uploads.LOCK])
+            cursor.execute("SELECT pg_advisory_lock(%s)", [uploads.JOBS.lock])
         assert outcome(upload).state == State.WAITING
     finally:
         beside.close()  # as a process that dies gives it back
@@ -121,11 +122,11 @@ def test_only_one_process_imports_at_a_time() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_progress_is_seen_while_the_import_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lead_stage, "_BLOCK", 10)
-    monkeypatch.setattr(uploads, "_PROGRESS_EVERY", 0.0)
-    monkeypatch.setattr(uploads, "_ask_for_import", lambda: None)
+    monkeypatch.setattr(progress, "EVERY", 0.0)
+    monkeypatch.setattr(jobs.UploadJobs, "_ask_for_import", lambda self: None)
     upload = received(rows(60))
     seen: list[tuple[str, int]] = []
-    original = uploads._Progress.tell
+    original = progress.Progress.tell
 
     def tell(self: Any, *args: Any, **kwargs: Any) -> None:
         original(self, *args, **kwargs)
@@ -135,7 +136,7 @@ def test_progress_is_seen_while_the_import_runs(monkeypatch: pytest.MonkeyPatch)
             seen.append(cursor.fetchone())
         beside.close()
 
-    monkeypatch.setattr(uploads._Progress, "tell", tell)
+    monkeypatch.setattr(progress.Progress, "tell", tell)
     assert outcome(upload).added == 60
     assert {state for state, _rows in seen} == {"RUNNING"}
     assert [rows for _state, rows in seen] == [10, 20, 30, 40, 50, 60, 60]
@@ -143,8 +144,8 @@ def test_progress_is_seen_while_the_import_runs(monkeypatch: pytest.MonkeyPatch)
 
 def test_left_over_files_are_swept() -> None:
     upload = received(rows(5))
-    other = kept_files.path_of(10**9)
+    other = kept_files.path_of(LeadUpload(pk=10**9))
     other.write_bytes(b"x")
-    kept_files.sweep([upload.pk], older_than=-1)
+    kept_files.sweep(LeadUpload, [upload.pk], older_than=-1)
     assert not other.exists()
-    assert kept_files.path_of(upload.pk).exists()
+    assert kept_files.path_of(upload).exists()

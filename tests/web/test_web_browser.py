@@ -78,6 +78,9 @@ def test_an_administrator_creates_fills_starts_watches_and_stops_a_campaign(
     leads.write_text("Mary Silvester,554183015031\nJosé,554183015032\nNobody,abc\n", encoding="utf-8")
     page.set_input_files("[name=file]", leads)
     page.click("[name=_save]")
+    page.wait_for_selector("text=by its place: no header names it")
+    assert not Lead.objects.exists(), "nothing is imported before it is confirmed"
+    page.click("button[name=import]")
     page.wait_for_selector("text=2 added, 0 duplicate, 1 invalid")
     with page.expect_download() as download:
         page.click("text=Download (CSV)")

@@ -164,7 +164,7 @@ def test_a_refused_start_names_all_the_reasons(browser: Client, ana: User) -> No
     answer = browser.post(START.format(campaign.pk), headers={"accept": "application/json"})
     body = answer.json()
     words = " ".join(body["words"])
-    assert not body["ok"]
+    assert body["tone"] == "bad"
     assert "No dialer port" in words
     assert "No schedule is left" in words
     assert "No lead is left" in words

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from django.core.files.uploadedfile import SimpleUploadedFile
 
 from accounts.models import Role, User
 from dnc.models import DncNumber, DncRemoval, DncService
@@ -132,21 +131,6 @@ def test_numbers_are_added_with_a_reason_and_leave_with_one_by_masters_only() ->
     assert by_master.post(address, {"reason": "typed wrong"}).status_code == 302
     removal = DncRemoval.objects.get()
     assert (removal.number, removal.reason, removal.removed_by) == (554181021119, "typed wrong", master)
-
-
-def test_a_file_of_numbers_names_its_wrong_lines_and_only_masters_replace() -> None:
-    def file() -> SimpleUploadedFile:
-        return SimpleUploadedFile("list.csv", b"number\n554181021119\nx9\n554181021120;asked\n")
-
-    DncNumber.objects.create(number=554100000000)
-    page = signed_in(make.make_user()).post("/dnc/dncnumber/upload/", {"file": file(), "replace": "on"})
-    assert "2 numbers were added, 1 lines are no phone numbers." in page.content.decode()
-    assert "3: “x9” is not a phone number" in page.content.decode()
-    assert DncNumber.objects.count() == 3
-    signed_in(make.make_user(Role.MASTER, [])).post(
-        "/dnc/dncnumber/upload/", {"file": file(), "replace": "on"}
-    )
-    assert set(DncNumber.objects.values_list("pk", flat=True)) == {554181021119, 554181021120}
 
 
 def test_the_embedded_service_is_read_only_and_external_ones_need_https() -> None:

@@ -1,4 +1,7 @@
-"""Two people edit one campaign: the second is told, on the page and through the API."""
+"""Two people edit one thing: the second is told, on every page and through the API.
+
+Uploads have their tests in `test_web_lead_preview` and `dnc/test_dnc_uploads`.
+"""
 
 import json
 import re
@@ -11,6 +14,7 @@ from accounts import tokens
 from accounts.models import Role
 from campaigns import services
 from campaigns.models import Campaign
+from dnc.models import DncRemoval
 from telephony.models import ContactCenter
 from tests import factories as make
 from tests.api.api_world import World, json_client
@@ -98,3 +102,62 @@ def test_every_object_of_the_api_has_an_etag_and_a_stale_one_is_refused() -> Non
             tag = client.get(address)["ETag"]
             assert client.patch(address, {}, HTTP_IF_MATCH='"0"').status_code == 412, address
             assert client.patch(address, {}, HTTP_IF_MATCH=f'"0", {tag}').status_code == 200, address
+
+
+def two_administrators() -> tuple[Campaign, Any, Any]:
+    """A stopped campaign that can be started, and the browsers of bob and ana."""
+    campaign = make.make_campaign(started=False, name="Spring")
+    make.make_lead(campaign)
+    make.make_port()
+    bob, ana = (
+        signed_in(make.make_user(Role.CAMPAIGN_ADMINISTRATOR, [campaign.group], username=name))
+        for name in ("bob", "ana")
+    )
+    return campaign, bob, ana
+
+
+def test_of_two_who_change_all_remaining_days_the_second_is_told() -> None:
+    campaign, bob, ana = two_administrators()
+    address = f"/campaigns/schedule/hours/{campaign.pk}/"
+    seen = ana.get(address).context["form"]["seen"].value()
+    assert bob.post(address, {"seen": seen, "start_time": "09:00", "end_time": "17:00"}).status_code == 302
+    told = ana.post(address, {"seen": seen, "start_time": "10:00", "end_time": "18:00"})
+    assert "Somebody else has changed this" in told.content.decode()
+    assert {f"{day.start_time:%H}" for day in campaign.schedules.all()} == {"09"}
+    fresh = ana.get(address).context["form"]["seen"].value()
+    assert ana.post(address, {"seen": fresh, "start_time": "10:00", "end_time": "18:00"}).status_code == 302
+
+
+def test_who_starts_or_stops_what_somebody_has_started_or_stopped_is_told() -> None:
+    campaign, bob, ana = two_administrators()
+    start, stop = (f"/campaigns/campaign/{campaign.pk}/{act}/" for act in ("start", "stop"))
+    assert "“Spring” is started." in bob.post(start, follow=True).content.decode()
+    assert "bob has started “Spring” already." in ana.post(start, follow=True).content.decode()
+    script = ana.post(start, headers={"Accept": "application/json"}).json()
+    assert (script["tone"], script["words"]) == ("warn", ["bob has started “Spring” already."])
+    assert "“Spring” is stopped." in ana.post(stop, follow=True).content.decode()
+    assert "ana has stopped “Spring” already." in bob.post(stop, follow=True).content.decode()
+    Campaign.objects.update(state="STARTED")
+    Campaign.objects.update(state="STOPPED")  # as its last schedule's end does
+    campaign.history.all().delete()
+    assert "“Spring” is stopped already." in bob.post(stop, follow=True).content.decode()
+
+
+def test_of_two_who_put_or_take_off_one_number_the_second_is_told() -> None:
+    bob, ana = (
+        signed_in(make.make_user(Role.MASTER, [], username=name, first_name=name.title()))
+        for name in ("bob", "ana")
+    )
+    number = {"number": "+55 41 8102-1119", "reason": "asked on the phone"}
+    bob.post("/dnc/dncnumber/add/", number)
+    told = ana.post(
+        "/dnc/dncnumber/add/", {**number, "reason": "wrote a letter"}, follow=True
+    ).content.decode()
+    assert "554181021119 was on the do-not-call list already: bob" in told
+    assert "asked on the phone" in told
+    address = "/dnc/dncnumber/554181021119/delete/"
+    assert bob.post(address, {"reason": "typed wrong"}).status_code == 302
+    told = ana.post(address, {"reason": "typed wrong, too"}, follow=True).content.decode()
+    assert "bob has taken 554181021119 off the do-not-call list already." in told
+    assert DncRemoval.objects.count() == 1
+    assert ana.get("/dnc/dncnumber/554181021111/delete/").status_code == 404

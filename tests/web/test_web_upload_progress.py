@@ -11,6 +11,7 @@ from leads import uploads
 from leads.models import LeadUpload
 from tests import factories as make
 from tests.web.web_world import signed_in
+from uploads import jobs
 
 pytestmark = pytest.mark.django_db
 ROWS = b"".join(b"Lead %d,5541%08d\n" % (n, n) for n in range(20)) + b"Nobody,\n"
@@ -19,7 +20,7 @@ ROWS = b"".join(b"Lead %d,5541%08d\n" % (n, n) for n in range(20)) + b"Nobody,\n
 @pytest.fixture(autouse=True)
 def everything_is_large(settings: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.VAR_DIR = tmp_path
-    monkeypatch.setattr(uploads, "AT_ONCE_ROWS", 4)
+    monkeypatch.setattr(jobs, "AT_ONCE_ROWS", 4)
 
 
 @pytest.fixture
@@ -37,6 +38,7 @@ def campaign(browser: Client) -> Any:
 def test_the_page_shows_how_far_the_import_is(browser: Client, campaign: Any) -> None:
     file = SimpleUploadedFile("leads.csv", ROWS)
     answer = browser.post("/leads/leadupload/add/", {"campaign": campaign.pk, "file": file})
+    answer = browser.post(answer["Location"], {"import": ""})
     upload = LeadUpload.objects.get()
     assert answer["Location"] == f"/leads/leadupload/{upload.pk}/change/"
     page = browser.get(answer["Location"]).content.decode()
@@ -46,7 +48,7 @@ def test_the_page_shows_how_far_the_import_is(browser: Client, campaign: Any) ->
     LeadUpload.objects.update(state="RUNNING", read_bytes=upload.size // 2, read_rows=1234)
     figures = browser.get(source).json()
     assert (figures["running"], figures[f"u{upload.pk}.percent"]) == (True, 35)
-    assert figures[f"u{upload.pk}.rows"] == "1,234"
+    assert figures[f"u{upload.pk}.read"] == "1,234 rows read"
     uploads.run_waiting()
     figures = browser.get(source).json()
     assert (figures["running"], figures[f"u{upload.pk}.added"]) == (False, "20")

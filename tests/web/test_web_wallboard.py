@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from accounts.models import Role
 from campaigns.models import Campaign
-from dialer_project.pages import wallboard
 from dialing import attempt as attempts
+from dialing import now
 from dialing.attempt import Outcome
 from dialing.engine.board import ANSWERED, Board, recent_results
 from dialing.events import ATTEMPTS, BOARD, BoardReader, EventWriter
@@ -56,7 +56,7 @@ def board_of(*campaigns: Campaign, at: float | None = None) -> dict[str, Any]:
 
 
 def publish(empty_valkey: str, entry: dict[str, Any]) -> None:
-    wallboard._reader.cache_clear()
+    now.reader.cache_clear()
     writer = EventWriter(empty_valkey)
     writer.put(BOARD, entry)
     writer.close()
@@ -117,7 +117,7 @@ def test_old_news_and_a_broker_that_is_away_are_told(
     viewer = signed_in(make_user(Role.CAMPAIGN_SUPERVISOR, [campaign.group]))
     publish(empty_valkey, board_of(campaign, at=time.time() - 60))
     assert "event: away" in viewer.get(URL).content.decode()
-    monkeypatch.setattr(wallboard, "_reader", lambda: BoardReader("redis://127.0.0.1:1/0"))
+    monkeypatch.setattr(now, "reader", lambda: BoardReader("redis://127.0.0.1:1/0"))
     assert "event: away" in viewer.get(URL).content.decode()
 
 

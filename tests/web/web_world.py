@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts.models import Role, User
 from campaigns.models import Campaign, Schedule
-from dnc.models import DncNumber, DncRemoval, DncService
+from dnc.models import DncNumber, DncRemoval, DncService, DncUpload
 from groups.models import DialerGroup
 from leads.models import CallAttempt, Lead, LeadStatus, LeadUpload
 from telephony.models import Carrier, ContactCenter, DialerPort, Queue, ResultRule
@@ -91,5 +91,5 @@ def signed_in(user: User, **options: Any) -> Client:
 
 MODELS: list[type[Model]] = [
     User, DialerGroup, Campaign, Schedule, Lead, LeadUpload, CallAttempt,
-    DncNumber, DncRemoval, DncService, Carrier, DialerPort, ContactCenter, Queue, ResultRule,
+    DncNumber, DncRemoval, DncService, DncUpload, Carrier, DialerPort, ContactCenter, Queue, ResultRule,
 ]  # fmt: skip

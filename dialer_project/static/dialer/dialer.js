@@ -95,7 +95,7 @@
       if (!answer.ok || answer.redirected) return location.reload();
       const body = await answer.json();
       show(body.figures);
-      say(body.words, body.ok ? "good" : "bad");
+      say(body.words, body.tone);
       document.dispatchEvent(new Event("dialer:changed"));
     } catch {
       button.form.submit();

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from dnc.services import load_numbers
+from dnc.uploads import refused_rows
 
 SHOWN_ERRORS = 20
 
@@ -27,22 +28,25 @@ class Command(BaseCommand):
         path: Path = options["file"]
         try:
             with path.open(encoding="utf-8-sig", errors="replace") as lines:
-                added, wrong = load_numbers(None, lines, path.name, replace=options["replace"])
+                loaded = load_numbers(None, lines, path.name, replace=options["replace"])
         except OSError as error:
             raise CommandError(f"{path} can't be read: {error.strerror}.") from None
-        self.stdout.write(f"added {added}, invalid {len(wrong)}")
+        wrong = loaded.wrong
+        self.stdout.write(
+            f"added {loaded.added}, duplicate {loaded.duplicate}, invalid {wrong.count}, removed {loaded.removed}"
+        )
         if options["refused"] is not None:
-            _write_refused(options["refused"], wrong)
+            _write_refused(options["refused"], refused_rows(wrong))
             return
-        for line in wrong[:SHOWN_ERRORS]:
-            self.stderr.write(f"line {line}")
-        if len(wrong) > SHOWN_ERRORS:
-            self.stderr.write(f"and {len(wrong) - SHOWN_ERRORS} more; --refused FILE keeps all of them")
+        for line, why, _text in wrong.listed[:SHOWN_ERRORS]:
+            self.stderr.write(f"line {line}: {why}")
+        if wrong.count > SHOWN_ERRORS:
+            self.stderr.write(f"and {wrong.count - SHOWN_ERRORS} more; --refused FILE keeps all of them")
 
 
-def _write_refused(path: Path, wrong: list[str]) -> None:
+def _write_refused(path: Path, rows: str) -> None:
     try:
-        path.write_text("".join(f"{line}\n" for line in wrong), encoding="utf-8")
+        path.write_text(rows, encoding="utf-8", newline="")
     except OSError as error:
         raise CommandError(
             f"The numbers are loaded, but {path} can't be written: {error.strerror}."
