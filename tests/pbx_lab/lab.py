@@ -133,7 +133,7 @@ def running_lab(name: str, **settings: object) -> Iterator[PbxLab]:
     _seed(state)
     lab = PbxLab(state, **settings)
     try:
-        with suppress(ValueError):  # no chroot yet
+        with suppress(ValueError, FileNotFoundError):  # no chroot yet
             lab.log.unlink(missing_ok=True)
         lab.start()
         yield lab

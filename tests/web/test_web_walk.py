@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.db.models import Model
+from django.http import FileResponse
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
@@ -51,8 +52,11 @@ METHODS = ("post", "put", "patch", "delete")
 
 
 def write(client: Client, method: str, address: str) -> Any:
-    """Asks for a change, as far as one can without knowing the form."""
-    return getattr(client, method)(address, {"post": "yes", "password": "x"})
+    """Asks for a change, as far as one can without knowing the form. A file that is answered instead is read to its end."""
+    response = getattr(client, method)(address, {"post": "yes", "password": "x"})
+    if isinstance(response, FileResponse):
+        response.getvalue()
+    return response
 
 
 def without_row(pattern: str) -> str | None:
@@ -100,8 +104,8 @@ def test_every_address_without_a_row_answers_each_role(role: str) -> None:
             continue
         answer = client.get(address)
         assert answer.status_code in {200, 302, 403, 404, 405, 503}, (address, answer.status_code)
-        if role != Role.MASTER:
-            assert SECRET.encode() not in answer.getvalue(), f"{role} reads {SECRET} on {address}"
+        said = answer.getvalue()
+        assert role == Role.MASTER or SECRET.encode() not in said, f"{role} reads {SECRET} on {address}"
 
 
 @pytest.mark.parametrize("role", [role for role in Role.values if role != Role.MASTER])
