@@ -140,8 +140,10 @@ def held_against_the_log(lab: Any) -> tuple[list[str], list[str], list[str]]:
     wrong += [f"with us and not in the log, or twice: {call}" for call in rows - log]
     wrong += [f"still up in the log: {call['call_id']}" for call in found if call["ended_at"] is None]
     wrong += [
-        f"{number} ended as {result or 'nothing'}: {code} {reason}"
-        for number, result, code, reason in dialed.values_list("phone_number", "result", "sip_code", "reason")
+        f"{number} ended as {result or 'nothing'}: {code} {reason} {heard}"
+        for number, result, code, reason, heard in dialed.values_list(
+            "phone_number", "result", "sip_code", "reason", "amd_cause"
+        )
         if result not in RESULTS[number[-1]] and reason != "stopped"
     ]
     messages = [message for call in said.values() for message in call]

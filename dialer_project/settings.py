@@ -143,6 +143,7 @@ TIME_ZONE = env.text("TIME_ZONE", "UTC")
 STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True  # served out of the packages: no collecting step that could be forgotten
 SECURE_CONTENT_TYPE_NOSNIFF = True
+SESSION_ENGINE = "dialer_project.sessions"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_IDLE_MINUTES = env.integer("SESSION_IDLE_MINUTES", 60, lowest=1)
 HTTPS = env.flag("HTTPS", False)

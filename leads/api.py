@@ -100,12 +100,13 @@ def _searched(request: Request) -> str:
 
 
 class LeadPages(Pages):
-    """Counts with the kept counts, where they know the filters."""
+    """Counts with the kept counts, where they know the filters. A search counts its first `FOUND_UP_TO`, and from there
+    on what its pages need: a frequent fragment costs no more than is read of it."""
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
         kept_count = None
         if term := _searched(request):
-            found = search.first_found(queryset, term, view.campaign.pk, COUNTED_UP_TO)
+            found = search.first_found(queryset, term, view.campaign.pk, self._most_found(request))
             queryset, kept_count = queryset.filter(pk__in=found), len(found)
         elif "phone_number" not in request.query_params:
             kept = LeadCount.objects.filter(campaign=view.campaign)
@@ -113,6 +114,12 @@ class LeadPages(Pages):
         paginator: Any = partial(LargePaginator, kept_count=kept_count)
         self.django_paginator_class = paginator
         return super().paginate_queryset(queryset, request, view)
+
+    def _most_found(self, request: Request) -> int:
+        if request.query_params.get("ordering", "id") != "id":
+            return COUNTED_UP_TO  # each page is one of the same sorted rows
+        end = self._number(request, "page", 1, 10**12) * self.get_page_size(request)
+        return min(max(end + 1, search.FOUND_UP_TO), COUNTED_UP_TO)
 
 
 class LeadSearch(SearchFilter):

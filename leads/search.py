@@ -19,7 +19,7 @@ from django.db.models.expressions import RawSQL
 from leads.models import Lead
 
 FOUND_UP_TO = 500
-"""Leads that a search lists, twenty pages; its user says more of the name then."""
+"""Leads that a search lists, twenty pages; its user says more of the name then. The API goes on, page by page."""
 
 _NUMBER = re.compile(r"\+?[0-9][0-9\s.\-()/]*")
 _HITS = """
@@ -30,13 +30,16 @@ SELECT id FROM (
 ) AS hit CROSS JOIN LATERAL ({leads}) AS found
 LIMIT %s
 """
+# In a line of the text, what stands beside a word is in the first or the last line of a piece between two of it.
+_BESIDE = """EXISTS (SELECT FROM string_to_table(text, upper(%s)) AS piece
+        WHERE strpos(split_part(piece, E'\\n', 1) || E'\\n' || split_part(piece, E'\\n', -1), upper(%s)) > 0)"""
 _WAITING = """
 SELECT campaign_id, part FROM leads_leadtext WHERE text IS NULL
  ORDER BY campaign_id, part LIMIT %s FOR UPDATE SKIP LOCKED
 """
 _FILL = """
 UPDATE leads_leadtext AS t SET text = coalesce(
-       (SELECT string_agg(upper(name) || E'\\n' || phone_number, E'\\n') FROM leads_lead AS l
+       (SELECT string_agg(replace(upper(name), E'\\n', ' ') || E'\\n' || phone_number, E'\\n') FROM leads_lead AS l
          WHERE l.campaign_id = t.campaign_id AND l.id >= t.part << 5 AND l.id < (t.part + 1) << 5), '')
   FROM unnest(%s::bigint[], %s::bigint[]) AS locked (campaign_id, part)
  WHERE t.campaign_id = locked.campaign_id AND t.part = locked.part
@@ -68,12 +71,27 @@ def first_found(
         sql, parameters = part.order_by("id").values("id").query.sql_with_params()
     except EmptyResultSet:
         return []
-    has_all = " AND ".join(["strpos(text, upper(%s)) > 0"] * len(words)) or "true"
+    beside = _two_apart(words)
+    conditions = ["strpos(text, upper(%s)) > 0"] * len(words) + [_BESIDE] * bool(beside)
+    has_all = " AND ".join(conditions) or "true"
     with connection.cursor() as cursor:
         cursor.execute(
-            _HITS.format(has_all=has_all, leads=sql), [campaign, campaign, *words, *parameters, most]
+            _HITS.format(has_all=has_all, leads=sql), [campaign, campaign, *words, *beside, *parameters, most]
         )
         return sorted(pk for (pk,) in cursor.fetchall())
+
+
+def _two_apart(words: list[str]) -> list[str]:
+    """The two longest words, to be looked for in one line; none when they may share letters: "maria iana" finds
+    Mariana, whom the pieces between the one do not show to have the other."""
+    two = sorted(words, key=len)[-2:]
+    return two if len(two) == 2 and not _share(*two) and not _share(*reversed(two)) else []
+
+
+def _share(first: str, second: str) -> bool:
+    """Whether `second` can begin inside `first`."""
+    whole, other = first.upper(), second.upper()
+    return any(whole.startswith(other, at) or other.startswith(whole[at:]) for at in range(len(whole)))
 
 
 @transaction.atomic

@@ -62,8 +62,12 @@ def campaign_bar(request: HttpRequest, campaign: Campaign, active: str = "") -> 
 
 
 def chosen_campaign(request: HttpRequest) -> Campaign | None:
-    """The campaign that a list is filtered by, if the user may see it."""
-    return named_campaign(request, "campaign__id__exact")
+    """The campaign that a list is filtered by, if the user may see it; read once for each request."""
+    known = request.__dict__
+    if "chosen_campaign" not in known:
+        known["chosen_campaign"] = named_campaign(request, "campaign__id__exact")
+    chosen: Campaign | None = known["chosen_campaign"]
+    return chosen
 
 
 def named_campaign(request: HttpRequest, parameter: str = "campaign") -> Campaign | None:

@@ -29,6 +29,12 @@ class KeptCountChangeList(ChangeList):  # type: ignore[misc]
             request.__dict__["kept_count"] = counts.total(kept)
         return rows
 
+    def get_results(self, request: HttpRequest) -> None:
+        """A single page reads what was found, too, instead of searching all leads once more."""
+        super().get_results(request)
+        if not self.multi_page or (self.show_all and self.can_show_all):
+            self.result_list = self.paginator.object_list.all()
+
 
 def paginator(request: HttpRequest, rows: QuerySet[Any], per_page: int) -> LargePaginator:
     """For `ModelAdmin.get_paginator` of a list with a `KeptCountChangeList`."""

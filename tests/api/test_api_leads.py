@@ -173,6 +173,21 @@ def test_a_lead_of_another_campaign_is_not_below_this_one(admin: Any, url: str, 
     assert admin.get(f"{url}/{foreign.pk}").status_code == 404
 
 
+def test_a_search_counts_what_its_pages_need_and_leads_to_all_it_means(
+    admin: Any, url: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("leads.search.FOUND_UP_TO", 3)
+    wanted = [make_lead(world.campaign, name=f"Ana {number}").pk for number in range(7)]
+    page = admin.get(f"{url}?search=ana&page_size=2").json()
+    assert page["count"] == 3
+    assert admin.get(f"{url}?search=ana&page_size=2&ordering=-id").json()["count"] == 7
+    seen = [lead["id"] for lead in page["results"]]
+    while page["next"]:
+        page = admin.get(page["next"]).json()
+        seen += [lead["id"] for lead in page["results"]]
+    assert (seen, page["count"]) == (wanted, 7)
+
+
 # --- manage.py import_leads ------------------------------------------------------------------------------
 
 

@@ -21,6 +21,12 @@ TERMS = [
     "SILVA",
     "ana silva",
     "silva ana",
+    "ana ana",
+    "mari iana",
+    "iana mari",
+    "ana mariana",
+    "großmann silva",
+    "two lines",
     "5541",
     "+55 (41) 8",
     "7",
@@ -59,6 +65,7 @@ def assert_all_is_found(*of: int | None) -> None:
 def make_people(campaign: Campaign, count: int, seed: int) -> None:
     rng = random.Random(seed)
     names = ["Ana", "ana", "Silva", "João", "Großmann", "É", "100%", "a_b", "o'Neil", "back\\slash", "Zé"]
+    names += ["Mariana", "Two\nlines", "Anasilva"]
     Lead.objects.bulk_create(
         Lead(
             campaign=campaign,

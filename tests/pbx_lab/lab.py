@@ -130,6 +130,8 @@ def running_lab(name: str, **settings: object) -> Iterator[PbxLab]:
     if why_not := obstacle():
         raise NoLabError(why_not)
     state = STATE / name
+    if (state / "run" / "asterisk.pid").exists():  # of a run that was killed
+        PbxLab(state).stop()
     _seed(state)
     lab = PbxLab(state, **settings)
     try:

@@ -104,6 +104,18 @@ def test_the_list_shows_leads_not_yet_done_first_and_finds_by_name_and_number(
     assert names(progress="all", q="0222") == {"Done Dora"}
 
 
+def test_a_search_that_finds_one_page_looks_through_the_leads_once(
+    browser: Client, campaign: Campaign, django_assert_max_num_queries: Any
+) -> None:
+    make.make_lead(campaign, name="Waiting Wanda")
+    for more in ("", "&all="):
+        with django_assert_max_num_queries(12) as asked:
+            page = browser.get(f"/leads/lead/?q=wanda{more}").content.decode()
+        assert "Waiting Wanda" in page
+        looked = [each["sql"] for each in asked if "UPPER" in each["sql"].upper()]
+        assert len([sql for sql in looked if '"leads_lead"."id" IN' not in sql]) == 1
+
+
 def test_the_page_of_a_lead_tells_its_calls_in_the_campaigns_zone(
     browser: Client, campaign: Campaign
 ) -> None:
