@@ -30,8 +30,9 @@ SELECT id FROM (
 ) AS hit CROSS JOIN LATERAL ({leads}) AS found
 LIMIT %s
 """
-# In a line of the text, what stands beside a word is in the first or the last line of a piece between two of it.
-_BESIDE = """EXISTS (SELECT FROM string_to_table(text, upper(%s)) AS piece
+# In a line of the text, what stands beside a word is in the first or the last line of a piece between two of it. The
+# line breaks around the text keep its own first line, which stands beside nothing, from being taken for that.
+_BESIDE = """EXISTS (SELECT FROM string_to_table(E'\\n' || text || E'\\n', upper(%s)) AS piece
         WHERE strpos(split_part(piece, E'\\n', 1) || E'\\n' || split_part(piece, E'\\n', -1), upper(%s)) > 0)"""
 _WAITING = """
 SELECT campaign_id, part FROM leads_leadtext WHERE text IS NULL
