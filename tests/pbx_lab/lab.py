@@ -103,6 +103,8 @@ class PbxLab:
             if time.monotonic() > deadline:
                 os.kill(pid, signal.SIGKILL)
             time.sleep(0.02)
+        # Until init has buried it, the start script would take it for one that runs.
+        (self.state / "run" / "asterisk.pid").unlink(missing_ok=True)
 
     def _run(self, command: list[object], within: float) -> str:
         """The lab's daemons keep what they inherit open, so what a script says goes to a file."""
