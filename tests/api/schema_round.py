@@ -60,7 +60,8 @@ def run(asker: Asker, url: str, folder: Path, seed: int, examples: int) -> tuple
     something to read and change."""
     config = folder / "schemathesis.toml"
     config.write_text("\n".join(_config(asker.ids)))
-    (folder / SCHEMA).write_text(json.dumps(httpx.get(f"{url}/api/schema/?format=json", timeout=120).json()))
+    schema = httpx.get(f"{url}/api/schema/", headers={"Accept": "application/vnd.oai.openapi+json"}, timeout=120)
+    (folder / SCHEMA).write_text(json.dumps(schema.json()))
     lines: dict[str, Line] = {}
     report = ""
     for part, options in _parts(asker, examples).items():

@@ -113,7 +113,7 @@ def test_half_an_upload_to_the_page_adds_nothing(ana: User, campaign: Campaign) 
 # --- large files ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("page", ["/leads/leadupload/add/", "/dnc/dncnumber/upload/"])
+@pytest.mark.parametrize("page", ["/leads/leadupload/add/", "/dnc/dncupload/add/"])
 def test_a_file_beyond_the_limit_is_refused_beside_its_field(
     ana: User, campaign: Campaign, page: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,19 +139,23 @@ def test_two_uploads_at_once_by_page_and_api_add_each_number_once() -> None:
     together = threading.Barrier(2)
     codes: list[int] = []
 
-    def send(client: Any, url: str, **values: Any) -> None:
-        file = io.BytesIO(rows)
-        file.name = "leads.csv"
+    def file() -> io.BytesIO:
+        content = io.BytesIO(rows)
+        content.name = "leads.csv"
+        return content
+
+    def send(client: Any, url: str, values: dict[str, Any]) -> None:
         together.wait(10)
-        codes.append(client.post(url, {**values, "file": file}).status_code)
+        codes.append(client.post(url, values).status_code)
         connection.close()
 
-    url = f"/api/v1/campaigns/{campaign.pk}/leads/upload/"
+    held = page.post("/leads/leadupload/add/", {"campaign": campaign.pk, "file": file()})["Location"]
+    chosen = {"name": 1, "number": 2, "description": 0, "header": 0, "encoding": "utf-8", "import": ""}
     both = [
+        threading.Thread(target=send, args=(page, held, chosen)),
         threading.Thread(
-            target=send, args=(page, "/leads/leadupload/add/"), kwargs={"campaign": campaign.pk}
+            target=send, args=(program, f"/api/v1/campaigns/{campaign.pk}/leads/upload/", {"file": file()})
         ),
-        threading.Thread(target=send, args=(program, url)),
     ]
     for thread in both:
         thread.start()
