@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.utils import timezone
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -16,6 +16,7 @@ from leads.api import IN_CAMPAIGN, InCampaign
 from leads.models import CallAttempt
 
 
+@extend_schema_serializer(many=False)  # one object, at an address without an id
 class WhySerializer(serializers.Serializer[Any]):
     dialing = serializers.BooleanField(
         help_text="A call of the campaign is under way, or nothing keeps one back."
@@ -32,7 +33,7 @@ class WhyViewSet(InCampaign):
     pagination_class = None
     scope_actions = {"list": Action.VIEW}
 
-    @extend_schema(responses=WhySerializer(many=False), filters=False, operation_id="campaigns_why_retrieve")
+    @extend_schema(responses=WhySerializer, filters=False, operation_id="campaigns_why_retrieve")
     def list(self, request: Request, campaign_pk: str) -> Response:
         """The first thing that keeps the campaign from its next call: stopped, outside its hours, no port, no lead due
         until 14:05, the do-not-call service out of service. Null when nothing is known to, and while a call is up.
@@ -56,6 +57,7 @@ class CallsNowSerializer(serializers.Serializer[Any]):
     transferring = serializers.IntegerField()
 
 
+@extend_schema_serializer(many=False)
 class NowSerializer(serializers.Serializer[Any]):
     queue = QueueNowSerializer(allow_null=True, help_text="Null when the contact centre does not tell of it.")
     calls = CallsNowSerializer(source="*", allow_null=True, help_text="Null without news from the engine.")
@@ -70,7 +72,7 @@ class NowViewSet(InCampaign):
     pagination_class = None
     scope_actions = {"list": Action.VIEW}
 
-    @extend_schema(responses=NowSerializer, operation_id="campaigns_now_retrieve")
+    @extend_schema(responses=NowSerializer, filters=False, operation_id="campaigns_now_retrieve")
     def list(self, request: Request, campaign_pk: str) -> Response:
         """What the engine told within the last five seconds; both parts are null without news from it."""
         now = campaign_now(self.campaign)

@@ -49,7 +49,7 @@ def test_messages_beyond_the_ports_wait_in_the_queue_for_whoever_has_one_first(
             made = [attempt(number, owner).pk for number in (*NOBODY_ANSWERS, *BUSY)]
             ringing, waiting = made[:2], made[2:]
             Publisher().publish(ringing)
-            wait_until(_dialing(2), 10, processes.report)
+            wait_until(_dialing(2), 30, lambda: f"{_story()}\n{processes.report()}")
             with redis.Redis.from_url(empty_valkey) as client:
                 Publisher().publish(waiting)
                 time.sleep(1.5)
@@ -62,6 +62,10 @@ def test_messages_beyond_the_ports_wait_in_the_queue_for_whoever_has_one_first(
     results = list(CallAttempt.objects.order_by("pk").values_list("state", "result"))
     assert results == [(State.ENDED, LeadStatus.FAILED)] * 2 + [(State.ENDED, LeadStatus.BUSY)] * 6
     assert len(calls(pbx)) == 8
+
+
+def _story() -> str:
+    return str(list(CallAttempt.objects.values_list("state", "result", "reason", "worker")))
 
 
 def _open() -> int:
