@@ -36,7 +36,7 @@ class Messages(Publisher):
     """A broker that keeps what it is given."""
 
     def __init__(self) -> None:
-        super().__init__(Celery("test"))
+        super().__init__(Celery("test", set_as_current=False))
         self.sent: list[int] = []
 
     def publish(self, attempt_ids: list[int]) -> None:
