@@ -60,7 +60,9 @@ def run(asker: Asker, url: str, folder: Path, seed: int, examples: int) -> tuple
     something to read and change."""
     config = folder / "schemathesis.toml"
     config.write_text("\n".join(_config(asker.ids)))
-    schema = httpx.get(f"{url}/api/schema/", headers={"Accept": "application/vnd.oai.openapi+json"}, timeout=120)
+    schema = httpx.get(
+        f"{url}/api/schema/", headers={"Accept": "application/vnd.oai.openapi+json"}, timeout=120
+    )
     (folder / SCHEMA).write_text(json.dumps(schema.json()))
     lines: dict[str, Line] = {}
     report = ""
