@@ -167,6 +167,11 @@ def stops(calls: list[Call], stopped: list[tuple[float, float]]) -> list[str]:
     return wrong
 
 
+def calls_up(world: Peer) -> int:
+    """At the PBX."""
+    return world.pbx.calls_up(lambda call: _was_killed_with_its_worker(call, world.killed))
+
+
 def at_rest(world: Peer) -> list[str]:
     """I4: nothing is held when nothing is to do."""
     wrong = []
@@ -177,6 +182,6 @@ def at_rest(world: Peer) -> list[str]:
         wrong.append(f"{claimed} leads are CLAIMED")
     if idle := DialerPort.objects.filter(Q(worker="") | ~Q(state=DialerPort.State.REGISTERED)).count():
         wrong.append(f"{idle} ports are not registered")
-    if up := world.pbx.calls_up(lambda call: _was_killed_with_its_worker(call, world.killed)):
+    if up := calls_up(world):
         wrong.append(f"{up} calls are up at the PBX")
     return wrong

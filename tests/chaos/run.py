@@ -22,6 +22,8 @@ RECOVERY = 45.0
 """Seconds within which calls must be made again, and those that the fault hit must have ended."""
 THE_END = 120.0
 """Seconds for the campaign's last calls."""
+UNCONFIRMED_S = 35.0
+"""A call that was answered when its worker had just been killed: the PBX waits for the ACK for 64*T1 (RFC 3261, 13.3.1.4)."""
 
 
 class Run:
@@ -86,7 +88,8 @@ class Run:
         wrong = []
         if not self._until(lambda: campaign.is_at_rest(self._world.campaign), THE_END, leads=False):
             wrong.append(f"calls went on for {THE_END:.0f} s after the last lead")
-        time.sleep(LEASE_SECONDS)  # what killed workers had at the PBX is over
+        time.sleep(LEASE_SECONDS)
+        self._until(lambda: checks.calls_up(self._world) == 0, UNCONFIRMED_S, leads=False)
         wrong += self._check() + ask(lambda: checks.at_rest(self._world))
         ask(lambda: self._leads.add(AGENTS, "4"))
         if not self._until(_all_agents_are_reserved, 20, leads=False):
