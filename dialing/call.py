@@ -357,7 +357,7 @@ class _CallRun:
         return round((self._loop.time() - self._started) * 1000)
 
     def close(self) -> None:
-        """Whatever happened: no call, no socket stays."""
+        """Whatever happened: no call, no socket stays, and nothing that holds each other."""
         if self._early is not None:
             self._early.close()
             self.report.early_media = self._early.found
@@ -379,3 +379,4 @@ class _CallRun:
         if self.report.ended_at is None:
             self.report.ended_at = datetime.now(UTC)
             self.report.duration_ms = self._elapsed_ms()
+        self._passing = self._detector = self._early = None

@@ -12,6 +12,9 @@ SWITCH_INTERVAL = 0.001
 """Seconds that a computing thread may let the others wait."""
 YOUNG_OBJECTS = 10_000
 """New objects between two collections of the youngest generation."""
+COLLECTIONS = (5, 5)
+"""Of the youngest generation before one of the next, and of that before a full one: at most a quarter of a million
+objects (some 25 MB) wait to be freed. Calls themselves leave none (`tests/sip/test_place_call_memory.py`)."""
 
 _TALKATIVE = ("celery.worker.strategy", "celery.app.trace")
 """Two lines for each task; an attempt is on record in the database."""
@@ -21,7 +24,8 @@ def be_prompt() -> None:
     """Call it when the process has loaded what it needs: what is there now is never collected again."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(YOUNG_OBJECTS, 20, 20)
+    gc.collect()  # else Python waits for a quarter of what is frozen before it collects in full again
+    gc.set_threshold(YOUNG_OBJECTS, *COLLECTIONS)
     sys.setswitchinterval(SWITCH_INTERVAL)
     for name in _TALKATIVE:
         logger = logging.getLogger(name)

@@ -7,8 +7,9 @@ from sipmessage import Request
 
 from .dialog import Dialog
 from .digest import DigestSession
-from .exchange import Exchange, Ignore, show_credentials
+from .exchange import Exchange, show_credentials
 from .message import Envelope
+from .running_transaction import Ignore
 from .transaction_layer import TransactionLayer
 from .transport import Destination
 

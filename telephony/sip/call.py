@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from sipmessage import URI, Request, Response
 
-from .call_events import CallEnding, CallListener, CallState, EndedBy
+from .call_events import CallEnding, CallListener, CallState, EndedBy, Nobody
 from .dialog import Dialog
 from .digest import DigestSession
 from .ended_call import EndedCall
@@ -118,8 +118,13 @@ class OutboundCall:
         self.finish(CallEnding(EndedBy.LOCAL, text="user agent closed"))
 
     def leave_behind(self) -> EndedCall:
-        """What stays of an ended call; after this the call itself is not asked any more."""
+        """What stays of an ended call; after this the call itself is not asked any more.
+
+        It and its parts hold each other: they part here, else each call would wait for the garbage collector.
+        """
         branches, invite = self._invitation.leave_behind()
+        self.listener = Nobody()
+        del self._invitation, self.session, self._peer
         return EndedCall(self.layer, self.dialog, branches, invite, transferred=bool(self.transfers))
 
     # --- what the INVITE comes to (`Invitation`) -------------------------------------------------------

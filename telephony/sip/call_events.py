@@ -47,3 +47,19 @@ class CallListener(Protocol):
     def on_transfer(self, transfer: Transfer) -> None: ...
 
     def on_ended(self, ending: CallEnding) -> None: ...
+
+
+class Nobody:
+    """The listener of a call whose owner has gone."""
+
+    def on_ringing(self, code: int) -> None:
+        pass
+
+    def on_answered(self) -> None:
+        pass
+
+    def on_transfer(self, transfer: Transfer) -> None:
+        pass
+
+    def on_ended(self, ending: CallEnding) -> None:
+        pass

@@ -6,7 +6,7 @@ from sipmessage import Request, Response
 
 from .digest import DigestSession
 from .message import Envelope
-from .running_transaction import ClientTransaction, Failure, ResponseHandler
+from .running_transaction import ClientTransaction, Failure, Ignore, ResponseHandler
 from .transaction import State
 from .transaction_layer import TransactionLayer
 from .transport import Destination
@@ -60,10 +60,11 @@ class Exchange:
 
     def hand_to(self, handler: ResponseHandler) -> None:
         """Another transaction user takes what comes from now on; challenges are not answered any more."""
-        self._handler, self._wanted = handler, lambda: False
+        self._handler, self._next_cseq, self._wanted = handler, None, lambda: False
 
     def hand_over(self, handler: ResponseHandler) -> None:
         """The owner goes: what still comes in answer to an INVITE is for `handler`."""
+        self.hand_to(Ignore())
         if self.transaction is not None:
             self.transaction.settle_down(handler)
 
@@ -106,13 +107,3 @@ def show_credentials(ack: Request, invite: Request) -> None:
         values = invite.headers.getlist(name)
         if values:
             ack.headers.setlist(name, list(values))
-
-
-class Ignore:
-    """A transaction user that expects nothing."""
-
-    def on_response(self, response: Envelope) -> None:
-        pass
-
-    def on_failure(self, failure: Failure, text: str) -> None:
-        pass

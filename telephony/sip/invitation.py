@@ -9,13 +9,13 @@ from sipmessage import Request, Response
 from .answered_branches import AnsweredBranches
 from .call_events import CallEnding, EndedBy
 from .dialog import Dialog
-from .exchange import Exchange, Ignore
+from .exchange import Exchange
 from .grammar import parse_uri
 from .invite import InviteOffer, invite_request, target_uri
 from .message import Envelope, Reason, retry_after_of
 from .redirection import Targets
 from .reliable_responses import ReliableResponses
-from .running_transaction import Failure, Timer
+from .running_transaction import Failure, Ignore, Timer
 from .session_timer import min_se_of
 from .transaction import T1, cancel_of
 from .transaction_layer import TransactionLayer
@@ -56,7 +56,7 @@ class Invitation:
         self._targets = Targets(parse_uri(target_uri(setup.account, setup.number)))
         self._places = [setup.destination, *setup.other_destinations]
         self._branches = AnsweredBranches(call.layer)
-        self._reliable = ReliableResponses(self._send_prack)
+        self._reliable = ReliableResponses()
         self._cancel_sent = False
         self._deadline: Timer | None = None
         self._patience: Timer | None = None
@@ -112,7 +112,7 @@ class Invitation:
             return
         if self.is_cancelled:
             self._send_cancel()
-        if message.code > 100 and self._reliable.take(response, self._exchange.sent):
+        if message.code > 100 and self._reliable.take(response, self._exchange.sent, self._send_prack):
             self._call.ringing(response, message.code)
 
     def _success(self, response: Envelope) -> None:

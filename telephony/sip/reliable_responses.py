@@ -19,14 +19,14 @@ class _Early:
 
 
 class ReliableResponses:
-    """Of one INVITE, by early dialog. `send` takes each PRACK with its dialog."""
+    """Of one INVITE, by early dialog."""
 
-    def __init__(self, send: Callable[[Request, Dialog], None]) -> None:
-        self._send = send
+    def __init__(self) -> None:
         self._early: dict[str, _Early] = {}
 
-    def take(self, response: Envelope, invite: Request) -> bool:
-        """False: a repetition, or one that came too early; nothing is to be made of it (section 4)."""
+    def take(self, response: Envelope, invite: Request, send: Callable[[Request, Dialog], None]) -> bool:
+        """False: a repetition, or one that came too early; nothing is to be made of it (section 4). `send` takes the
+        PRACK with its dialog."""
         number = _number(response)
         tag = response.to_tag
         if number is None or tag is None:
@@ -41,7 +41,7 @@ class ReliableResponses:
         early.last = number
         prack = early.dialog.request("PRACK")
         prack.headers.set("RAck", f"{number} {response.cseq} INVITE")
-        self._send(prack, early.dialog)
+        send(prack, early.dialog)
         return True
 
     def continue_in(self, dialog: Dialog) -> None:

@@ -58,6 +58,16 @@ class ResponseHandler(Protocol):
     def on_failure(self, failure: Failure, text: str) -> None: ...
 
 
+class Ignore:
+    """A transaction user that expects nothing."""
+
+    def on_response(self, response: Envelope) -> None:
+        pass
+
+    def on_failure(self, failure: Failure, text: str) -> None:
+        pass
+
+
 class _Running:
     """What client and server transactions have in common: timers and the execution of actions."""
 
@@ -140,6 +150,10 @@ class ClientTransaction(_Running):
             self.machine.forget_request()
             self._request, self._handler, self._response = serialize(self._request), handler, None
 
+    def part(self) -> None:
+        """Nothing more will come. Its user holds it as well: such rings would wait for Python's garbage collector."""
+        self._handler = Ignore()
+
     def receive(self, response: Envelope) -> None:
         assert isinstance(response.message, Response)
         self._response = response
@@ -160,8 +174,9 @@ class ClientTransaction(_Running):
 
     def fail(self, text: str) -> None:
         """The transport gave up (RFC 3261 section 17.1.4)."""
+        handler = self._handler
         self.layer.forget_client(self)
-        self._handler.on_failure(Failure.TRANSPORT, text)
+        handler.on_failure(Failure.TRANSPORT, text)
 
     def handle(self, action: Action) -> None:
         if isinstance(action, Deliver):

@@ -1,6 +1,8 @@
 """Our refreshes of a session: UPDATE where the peer takes it, else re-INVITE (RFC 4028 section 7.4, RFC 3311)."""
 
 import random
+import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sipmessage import Request, Response
@@ -23,8 +25,17 @@ class SessionRefresh:
 
     def __init__(self, call: "OutboundCall") -> None:
         self._call = call
-        scheduler, guarded = call.layer.scheduler, call.layer.guarded
-        self.timer = SessionTimer(scheduler, lambda: guarded(self._refresh), lambda: guarded(self._expired))
+        guarded, me = call.layer.guarded, weakref.ref(self)  # the timer is ours: it must not hold us in turn
+
+        def due(step: Callable[["SessionRefresh"], None]) -> None:
+            if (us := me()) is not None:
+                guarded(step, us)
+
+        self.timer = SessionTimer(
+            call.layer.scheduler,
+            lambda: due(SessionRefresh._refresh),
+            lambda: due(SessionRefresh._expired),
+        )
         self.reinvite_pending = False
         self._peer_updates = False
         self._reinvite: Exchange | None = None

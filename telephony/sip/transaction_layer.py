@@ -154,6 +154,7 @@ class TransactionLayer:
 
     def forget_client(self, transaction: ClientTransaction) -> None:
         transaction.stop_timers()
+        transaction.part()
         self._clients.pop(transaction.key, None)
 
     def forget_server(self, transaction: ServerTransaction) -> None:

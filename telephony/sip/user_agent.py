@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import ssl
 from collections.abc import Callable, Coroutine
@@ -64,7 +65,8 @@ class UserAgent:
         self._tls = tls
         self._calls: dict[tuple[str, str], OutboundCall] = {}
         self._ended_calls: dict[tuple[str, str], EndedCall] = {}
-        self._linger: set[asyncio.TimerHandle] = set()
+        self._linger: dict[int, asyncio.TimerHandle] = {}
+        self._timers = itertools.count()
         self._names = names or NameService()
         self._layer: TransactionLayer | None = None
         self._ways: Ways | None = None
@@ -102,7 +104,7 @@ class UserAgent:
         await self._until_quiet(waiting)
         for call in list(self._calls.values()):
             call.abandon()
-        for handle in self._linger:
+        for handle in self._linger.values():
             handle.cancel()
         self._linger.clear()
         self._calls.clear()
@@ -234,12 +236,13 @@ class UserAgent:
     def _later(self, seconds: float, what: Callable[[], None]) -> None:
         """A timer that ends with the user agent."""
 
+        number = next(self._timers)
+
         def due() -> None:
-            self._linger.discard(handle)
+            del self._linger[number]
             what()
 
-        handle = asyncio.get_running_loop().call_later(seconds, due)
-        self._linger.add(handle)
+        self._linger[number] = asyncio.get_running_loop().call_later(seconds, due)
 
     # --- requests of peers ----------------------------------------------------------------------------
 
