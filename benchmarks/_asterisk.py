@@ -23,7 +23,7 @@ def open_asterisk_chain(calls: int, *, ring_s: float, amd: bool = True) -> Itera
     from tests.pbx_lab.lab import running_lab
 
     lab_settings = {"PBX_PORTS": calls, "IVR_CHANNELS": ROOM, "RING_MS": round(ring_s * 1000)}
-    with running_lab("bench", **lab_settings) as lab, servers(broker=True):
+    with running_lab("bench", ivr_is_brief=True, **lab_settings) as lab, servers(broker=True):
         from telephony.models import ContactCenter
 
         make_ports(calls, lab.sip_port)

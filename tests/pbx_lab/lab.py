@@ -127,14 +127,18 @@ class PbxLab:
 
 
 @contextmanager
-def running_lab(name: str, **settings: object) -> Iterator[PbxLab]:
-    """A lab in the folder `name` of `PBX_STATE`, with an empty log; NoLabError where there can be none."""
+def running_lab(name: str, *, ivr_is_brief: bool = False, **settings: object) -> Iterator[PbxLab]:
+    """A lab in the folder `name` of `PBX_STATE`, with an empty log; NoLabError where there can be none.
+
+    `ivr_is_brief`: a word and a second in the IVR, whose own text lasts half a minute. It must say something: Asterisk
+    tells that a transfer has succeeded when the first sound comes back.
+    """
     if why_not := obstacle():
         raise NoLabError(why_not)
     state = STATE / name
     if (state / "run" / "asterisk.pid").exists():  # of a run that was killed
         PbxLab(state).stop()
-    _seed(state)
+    _seed(state, ivr_is_brief=ivr_is_brief)
     lab = PbxLab(state, **settings)
     try:
         with suppress(ValueError, FileNotFoundError):  # no chroot yet
@@ -156,13 +160,16 @@ def obstacle() -> str:
     return ""
 
 
-def _seed(state: Path) -> None:
+def _seed(state: Path, *, ivr_is_brief: bool) -> None:
     """A copy of the lab, whose Asterisk logs every SIP message from its start on; its chroot is copied from one that is
     there already. `roots` and `run` of a lab that was started in its own folder stay there: chroots have devices."""
     shutil.rmtree(state / "run", ignore_errors=True)
     shutil.copytree(LAB, state, dirs_exist_ok=True, ignore=shutil.ignore_patterns("roots", "run"))
-    settings = state / "etc" / "pjsip.conf.in"
-    settings.write_text(settings.read_text().replace("type=global\n", "type=global\ndebug=yes\n"))
+    _change(state / "etc" / "pjsip.conf.in", "type=global\n", "type=global\ndebug=yes\n")
+    if ivr_is_brief:
+        dialplan = state / "etc" / "extensions.conf.in"
+        _change(dialplan, "Background(demo-congrats)", "Background(vm-goodbye)")
+        _change(dialplan, "WaitExten(3)", "Wait(1)")
     if (state / "roots").exists():
         return
     roots = [*STATE.glob("roots/*"), *STATE.glob("*/roots/*")]
@@ -174,6 +181,13 @@ def _seed(state: Path) -> None:
         subprocess.run(["cp", "-a", "--reflink=auto", str(found[0]), str(partial)], check=True)
         shutil.rmtree(partial / "var/run/asterisk-lab", ignore_errors=True)
         partial.rename(state / "roots" / found[0].name)
+
+
+def _change(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    if old not in text:
+        raise NoLabError(f"{file} says nothing of {old!r}: the lab is another one")
+    file.write_text(text.replace(old, new))
 
 
 def _free_ports(count: int) -> list[int]:
