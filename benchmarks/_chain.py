@@ -20,6 +20,8 @@ from benchmarks._process import cpu_seconds, family, pss_mb
 from benchmarks._servers import servers
 
 PARTS = ("engine", "calls", "jobs", "beat")
+MANY = 5000
+"""Leads: more than a benchmark calls."""
 
 
 @dataclass
@@ -157,6 +159,35 @@ def add_leads(campaign: Any, first: int, count: int, last_digits: str, prefix: s
         batch_size=5000,
     )
     announce("leads", campaign=campaign.pk)
+
+
+def fill(
+    chain: Chain, calls: int, seconds: float, last_digits: str, *, prefix: str = "5541", first: int = 0
+) -> None:
+    """Starts the campaign, until so many of its calls are in flight; then there are more leads than can be called.
+
+    The leads of the first calls come evenly over `seconds`: calls that began in one moment would also be answered, or
+    given up, in one moment, again and again, and all others would wait behind them.
+    """
+    chain.start()
+    began, made = time.monotonic(), 0
+    while (passed := time.monotonic() - began) < seconds:
+        due = round(calls * passed / seconds) + 1
+        add_leads(chain.campaign, first + made, due - made, last_digits, prefix)
+        made = due
+        time.sleep(0.1)
+    add_leads(chain.campaign, first + made, MANY, last_digits, prefix)
+    while (there := in_flight(chain.campaign)) < 0.95 * calls:
+        if time.monotonic() - began > 3 * seconds + 30:
+            raise TimeoutError(f"{there} of {calls} calls were in flight")
+        time.sleep(0.1)
+
+
+def in_flight(campaign: Any) -> int:
+    """Calls of the campaign that were dialed and have not ended."""
+    from leads.models import CallAttempt
+
+    return CallAttempt.objects.filter(campaign=campaign, ended_at=None).exclude(started_at=None).count()
 
 
 def results() -> Counter[str]:

@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks._chain import Chain, add_leads, carried, make_ivr_campaign, make_ports
+from benchmarks._chain import Chain, add_leads, carried, fill, make_ivr_campaign, make_ports
 from benchmarks._goals import goal, tell
 from benchmarks._process import load
 from benchmarks._servers import servers
@@ -69,7 +69,7 @@ def measure(agents: int, calls: int, crowd: int) -> dict[str, Any]:
         campaign = make_campaign_of_agents(others.queue.contact_center, agents + calls)
         with carried(campaign, folder, 2 * agents + crowd) as chain:
             if crowd:
-                gather(Chain(others, chain.processes), crowd)
+                fill(Chain(others, chain.processes), crowd, CROWD_RINGS_S, CROWD_KINDS, prefix=CROWD)
             events = FreeEvents(ready.host, ready.events_port)
             began, before = time.monotonic(), chain.cpu()
             chain.start()
@@ -119,22 +119,6 @@ def make_campaign_of_agents(center: Any, leads: int) -> Any:
     campaign = make_campaign(queue=queue, started=False, max_attempts=1)
     add_leads(campaign, 0, leads, "0", prefix=MEASURED)
     return campaign
-
-
-def gather(others: Chain, crowd: int) -> None:
-    """Their calls are in flight, and go on for as long as the measurement may."""
-    add_leads(others.campaign, 0, round(crowd * LONGEST_RUN / 5), CROWD_KINDS, prefix=CROWD)
-    others.start()
-    deadline = time.monotonic() + LONGEST_RUN
-    while in_flight(others.campaign) < 0.98 * crowd:
-        _sleep(deadline, "the crowd did not gather")
-    time.sleep(CROWD_RINGS_S / 2)  # so that not all of them end at one moment
-
-
-def in_flight(campaign: Any) -> int:
-    from leads.models import CallAttempt
-
-    return CallAttempt.objects.filter(campaign=campaign, ended_at=None).count()
 
 
 def wait_for_last_call(campaign: Any) -> list[int]:

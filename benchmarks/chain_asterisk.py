@@ -19,7 +19,7 @@ from collections import Counter
 from typing import Any
 
 from benchmarks._asterisk import NAMES, lab_cpu, open_asterisk_chain, server_cpu
-from benchmarks._chain import Chain, add_leads, leaks, results, until_rest
+from benchmarks._chain import Chain, fill, in_flight, leaks, results, until_rest
 from benchmarks._goals import goal, tell
 from benchmarks._process import load
 
@@ -33,8 +33,6 @@ RESULTS = {
     "9": {"SUCCESS"},
 }
 MOST_CORES, MOST_MB = 1.2, 800
-MANY = 5000
-"""Leads: more than can be called."""
 
 
 def main() -> int:
@@ -50,7 +48,7 @@ def main() -> int:
 
     try:
         with open_asterisk_chain(options.calls, ring_s=options.ring) as (chain, lab):
-            fill(chain, options.calls, options.filling)
+            fill(chain, options.calls, options.filling, KINDS, prefix="06")
             figures = measure(chain, lab, options.seconds)
             figures["asterisk_alone"] = originate(lab, figures)
     except NoLabError as why:
@@ -66,28 +64,16 @@ def main() -> int:
     return tell(goals, **figures)
 
 
-def fill(chain: Chain, calls: int, seconds: int) -> None:
-    """Starts the campaign; as many leads a second as fill all ports in time, then more than can be called."""
-    chain.start()
-    began, made = time.monotonic(), 0
-    while _open() < calls and time.monotonic() - began < 2 * seconds:
-        due = round(calls * (time.monotonic() - began) / seconds) + 1
-        add_leads(chain.campaign, made, due - made, KINDS, prefix="06")
-        made = due
-        time.sleep(0.2)
-    add_leads(chain.campaign, made, MANY, KINDS, prefix="06")
-
-
 def measure(chain: Chain, lab: Any, seconds: int) -> dict[str, Any]:
     from campaigns import lifecycle
     from leads.models import CallAttempt
 
     before, lab_before, servers_before = chain.cpu(), lab_cpu(lab), server_cpu()
     made_before, began = CallAttempt.objects.exclude(started_at=None).count(), time.monotonic()
-    in_flight = []
+    there = []
     while time.monotonic() - began < seconds:
         time.sleep(1)
-        in_flight.append(_open())
+        there.append(in_flight(chain.campaign))
     took, after, memory = time.monotonic() - began, chain.cpu(), chain.memory()
     lab_after, servers_after = lab_cpu(lab), server_cpu()
     made = CallAttempt.objects.exclude(started_at=None).count() - made_before
@@ -97,8 +83,8 @@ def measure(chain: Chain, lab: Any, seconds: int) -> dict[str, Any]:
     wrong, unexpected, repeated = held_against_the_log(lab)
     return {
         "seconds": round(took, 1),
-        "in_flight_median": statistics.median(in_flight),
-        "in_flight_least": min(in_flight),
+        "in_flight_median": statistics.median(there),
+        "in_flight_least": min(there),
         "attempts_per_s": round(made / took, 1),
         "attempts": sum(results().values()),
         "results": dict(results()),
@@ -111,12 +97,6 @@ def measure(chain: Chain, lab: Any, seconds: int) -> dict[str, Any]:
         "wrong": wrong[:20],
         "load": load(),
     }
-
-
-def _open() -> int:
-    from leads.models import CallAttempt
-
-    return CallAttempt.objects.filter(ended_at=None).exclude(started_at=None).count()
 
 
 def _rates(before: dict[str, float], after: dict[str, float], took: float) -> dict[str, float]:

@@ -17,11 +17,11 @@ from functools import partial
 from typing import Any
 from urllib.request import Request, urlopen
 
-from benchmarks._chain import Chain, add_leads, leaks, open_chain, until_rest
+from benchmarks._chain import Chain, fill, in_flight, leaks, open_chain, until_rest
 from benchmarks._goals import goal, tell
 from benchmarks._process import load
 
-RINGS_S = 6
+RINGS_S = 10
 """Seconds until a call that nobody answers is given up."""
 WATCHED_S = 4.0
 """Seconds after the stop in which nothing may be dialed."""
@@ -41,8 +41,8 @@ def main() -> int:
         rounds: dict[str, list[dict[str, Any]]] = {kind: [] for kind in BROKER}
         for turn in range(options.rounds):
             for kind, is_up in BROKER.items():
-                add_leads(chain.campaign, len(BROKER) * 10_000 * turn + 10_000 * is_up, 2000, "4")
-                rounds[kind].append(one_round(chain, click, options.calls, broker_is_up=is_up))
+                fill(chain, options.calls, RINGS_S, "4", first=len(BROKER) * 10_000 * turn + 10_000 * is_up)
+                rounds[kind].append(one_round(chain, click, broker_is_up=is_up))
         left = leaks()
     goals = {}
     for kind, found in rounds.items():
@@ -69,17 +69,11 @@ def button(chain: Chain) -> Callable[[], None]:
     return partial(ask, "POST", f"{url}stop/")
 
 
-def one_round(chain: Chain, click: Callable[[], None], calls: int, *, broker_is_up: bool) -> dict[str, Any]:
+def one_round(chain: Chain, click: Callable[[], None], *, broker_is_up: bool) -> dict[str, Any]:
     from tests.services import VALKEY
 
-    chain.start()
-    deadline = time.monotonic() + 60
-    while _ringing() < 0.9 * calls:
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"{_ringing()} of {calls} calls were ringing")
-        time.sleep(0.1)
     time.sleep(RINGS_S)  # by now calls end and begin all the time
-    ringing = _ringing()
+    ringing = in_flight(chain.campaign)
     if not broker_is_up:
         assert VALKEY.process is not None
         VALKEY.process.kill()
@@ -93,7 +87,7 @@ def one_round(chain: Chain, click: Callable[[], None], calls: int, *, broker_is_
         VALKEY.process = None
         VALKEY.start()
     time.sleep(WATCHED_S / 2)
-    still_up = _ringing()
+    still_up = in_flight(chain.campaign)
     until_rest()
     logged = map(json.loads, chain.log.read_text().splitlines())
     made = [line for line in logged if line["event"] == "call"]
@@ -105,12 +99,6 @@ def one_round(chain: Chain, click: Callable[[], None], calls: int, *, broker_is_
         "cancelled": sum(call["ended_at"] > clicked for call in made),
         "still_up": still_up,
     }
-
-
-def _ringing() -> int:
-    from leads.models import CallAttempt
-
-    return CallAttempt.objects.filter(ended_at=None).exclude(started_at=None).count()
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.db import transaction
 
+from campaigns.models import Campaign
 from dialing import attempt as attempts
 from dialing import ports
 from dialing.attempt import UNDER_WAY, Outcome, State
@@ -54,6 +55,20 @@ def _recover(attempt_id: int, now: datetime) -> bool:
         Repair.ATTEMPT_LAPSED, f"attempt {attempt_id} to {attempt.phone_number}, whose lease ran out, ended."
     )
     return done
+
+
+def withdraw_stopped() -> int:
+    """Withdraws what was claimed for a campaign that has been stopped since; returns how many.
+
+    No worker would dial them, and those whose message the broker has lost would hold their leads until the lease ends.
+    """
+    waiting = CallAttempt.objects.filter(
+        ended_at=None, state=State.CLAIMED, campaign__state=Campaign.State.STOPPED
+    )
+    return sum(
+        attempts.withdraw(attempt_id, "The campaign is stopped.")
+        for attempt_id in waiting.values_list("pk", flat=True)[:BATCH]
+    )
 
 
 def free_ports(now: datetime) -> int:

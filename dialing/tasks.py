@@ -16,6 +16,7 @@ def run_attempt(attempt_id: int) -> None:
 def recover_attempts() -> None:
     now = database_time()
     recovery.recover_attempts(now)
+    recovery.withdraw_stopped()
     recovery.free_ports(now)
     reconcile.reconcile()
     reports.forget_old(now)

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from campaigns import lifecycle
 from dialing import attempt as attempts
 from dialing import ports, recovery
 from dialing.attempt import State
@@ -48,6 +49,22 @@ def test_i4_a_claimed_attempt_that_nobody_started_gives_its_lead_back() -> None:
         Lead.Pool.WAITING,
         due,
     )
+
+
+def test_i4_what_was_claimed_for_a_stopped_campaign_is_given_back_at_once() -> None:
+    """A broker that lost the messages held the leads of a stopped campaign for a minute."""
+    campaign, other = make_campaign(), make_campaign()
+    claimed, goes_on = make_attempt(make_lead(campaign)), make_attempt(make_lead(other))
+    rings = make_attempt(make_lead(campaign))
+    attempts.start(rings.pk, "worker", make_port().pk)
+    assert lifecycle.stop(campaign.pk)
+    assert recovery.withdraw_stopped() == 1
+    states = dict(CallAttempt.objects.values_list("pk", "state"))
+    assert states == {claimed.pk: State.WITHDRAWN, goes_on.pk: State.CLAIMED, rings.pk: State.DIALING}
+    assert claimed.lead is not None
+    claimed.lead.refresh_from_db()
+    assert (claimed.lead.pool, claimed.lead.attempts) == (Lead.Pool.WAITING, 0)
+    assert recovery.withdraw_stopped() == 0
 
 
 def test_a_renewed_attempt_is_left_alone() -> None:
