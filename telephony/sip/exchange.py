@@ -58,6 +58,11 @@ class Exchange:
             self._digest.authorize(self._request)
         self.transaction = self._layer.send_request(self._request, self.destination, self)
 
+    def give_up(self) -> None:
+        """Sent no more, and what still comes in answer is dropped."""
+        if self.transaction is not None:
+            self._layer.forget_client(self.transaction)
+
     def hand_to(self, handler: ResponseHandler) -> None:
         """Another transaction user takes what comes from now on; challenges are not answered any more."""
         self._handler, self._wanted = handler, lambda: False

@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 from sipmessage import Request, Response
 
-from .exchange import Exchange, show_credentials
+from .dialog_requests import DialogRequest
+from .exchange import show_credentials
 from .message import Envelope, retry_after_of
 from .running_transaction import Failure
 from .session_timer import LONGEST_S, MIN_INTERVAL_S, SessionExpires, SessionTimer, min_se_of
@@ -27,7 +28,7 @@ class SessionRefresh:
         self.timer = SessionTimer(scheduler, lambda: guarded(self._refresh), lambda: guarded(self._expired))
         self.reinvite_pending = False
         self._peer_updates = False
-        self._reinvite: Exchange | None = None
+        self._reinvite: DialogRequest | None = None
         self._ack: Request | None = None
         self._min_se = MIN_INTERVAL_S
 

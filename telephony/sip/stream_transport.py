@@ -196,16 +196,14 @@ class StreamTransport:
     async def _dial(self, connection: _Connection, destination: Destination) -> None:
         loop = asyncio.get_running_loop()
         address = (destination.host, destination.port)
-        sock = _shared_socket(self._host if not self._wildcard else _any_like(destination.host), self._port)
+        host = _any_like(destination.host) if self._wildcard else self._host
         try:
-            await loop.sock_connect(sock, address)
+            sock = await _connected(host, self._port, address)
         except OSError as error:
-            sock.close()
             if error.errno not in _PORT_TAKEN:
                 raise
             # the last connection from our port to this peer still winds down
-            sock = _shared_socket(_any_like(destination.host), 0)
-            await loop.sock_connect(sock, address)
+            sock = await _connected(_any_like(destination.host), 0, address)
         name = destination.name or destination.host
         await loop.create_connection(
             lambda: connection, sock=sock, ssl=self._tls, server_hostname=name if self._tls else None
@@ -225,6 +223,16 @@ class StreamTransport:
 
 def _any_like(host: str) -> str:
     return "::" if ":" in host else "0.0.0.0"  # noqa: S104
+
+
+async def _connected(host: str, port: int, address: tuple[str, int]) -> socket.socket:
+    sock = _shared_socket(host, port)
+    try:
+        await asyncio.get_running_loop().sock_connect(sock, address)
+    except BaseException:  # also when it takes too long
+        sock.close()
+        raise
+    return sock
 
 
 def _shared_socket(host: str, port: int) -> socket.socket:

@@ -72,9 +72,13 @@ class TransactionLayer:
         transaction.run(transaction.machine.start(request))
         return transaction
 
-    def send_ack(self, ack: Request, destination: Destination) -> bytes:
-        """The ACK of a 2xx is its own transaction without answer (RFC 3261 section 13.2.2.4). Returns it as sent."""
-        return self.send(with_via(ack, self.via(destination, new_branch())), destination)
+    def send_ack(self, ack: Request, destination: Destination) -> None:
+        """The ACK of a 2xx is its own transaction without answer (RFC 3261 section 13.2.2.4)."""
+        self.send(with_via(ack, self.via(destination, new_branch())), destination)
+
+    def as_sent(self, ack: Request, destination: Destination) -> bytes:
+        """The same ACK, to be sent over and over."""
+        return serialize(with_via(ack, self.via(destination, new_branch())))
 
     def receive(self, data: bytes, source: Destination) -> None:
         """One datagram or one framed message; never raises."""

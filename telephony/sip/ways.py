@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from sipmessage import URI
@@ -53,21 +53,23 @@ class Ways:
     def has_failed(self, destination: Destination) -> bool:
         return self._resolver.has_failed(destination)
 
-    def next_hop(self, uri: URI, otherwise: Destination, then: Callable[[Destination], None]) -> None:
+    def next_hop(
+        self, uri: URI, otherwise: Destination, then: Callable[[Sequence[Destination]], None]
+    ) -> None:
         """Where a dialog's requests go; opens the transport that the peer's Contact names, if need be."""
 
-        async def open_first(hop: Destination) -> None:
+        async def open_first(places: Sequence[Destination]) -> None:
             try:
-                await self._open(hop.transport)
+                await self._open(places[0].transport)
             except OSError:
-                hop = otherwise
-            self._layer.guarded(then, hop)
+                places = [otherwise]
+            self._layer.guarded(then, places)
 
-        def found(hop: Destination) -> None:
-            if hop.transport in self._layer.transports:
-                self._layer.guarded(then, hop)
+        def found(places: Sequence[Destination]) -> None:
+            if places[0].transport in self._layer.transports:
+                self._layer.guarded(then, places)
             else:
-                self._spawn(open_first(hop))
+                self._spawn(open_first(places))
 
         self._resolver.resolve(uri, otherwise, found)
 

@@ -63,6 +63,7 @@ class LoopbackPeer:
         self.break_connections: Callable[[], None] = lambda: None
         self.transport = "udp"
         self.host = "127.0.0.1"
+        self.contact = ""
         self._send: Send = lambda data: None
         self._tag = new_tag()
         self._branches = itertools.count(1)
@@ -112,9 +113,8 @@ class LoopbackPeer:
     ) -> None:
         assert isinstance(envelope.message, Request)
         response: Response = make_response(envelope.message, code, to_tag=self._tag)
-        response.headers.set(
-            "Contact", f"<sip:peer@{self._bracketed}:{self.port};transport={self.transport}>"
-        )
+        ours = f"<sip:peer@{self._bracketed}:{self.port};transport={self.transport}>"
+        response.headers.set("Contact", self.contact or ours)
         for name, value in (headers or {}).items():
             response.headers.set(name, value)
         if body:
