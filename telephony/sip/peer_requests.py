@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from sipmessage import Request
 
+from .body import session_description
 from .message import ALLOW, Envelope, Reason, make_response
 from .running_transaction import ServerTransaction
 from .session_timer import MIN_INTERVAL_S
@@ -66,8 +67,8 @@ class PeerRequests:
         foreign = not_understood(request)
         if handler is None:
             transaction.reply(405 if request.method in KNOWN_METHODS else 501)
-        elif self._call.ending is not None and request.method not in ("BYE", "NOTIFY"):
-            transaction.reply(481)
+        elif not self._call.in_session and request.method not in ("BYE", "NOTIFY"):
+            transaction.reply(481)  # one of us has said BYE
         elif foreign:
             transaction.reply(420, headers={"Unsupported": foreign})
         else:
@@ -99,10 +100,10 @@ class PeerRequests:
             return
         if self._refused_interval(transaction) or _refused_body(transaction):
             return
-        request = _request_of(transaction)
-        if request.body:
+        offer = session_description(_request_of(transaction))
+        if offer:
             try:
-                body = self._call.audio.take_offer(request)
+                body = self._call.audio.take_offer(offer)
             except ValueError:
                 transaction.reply(488)
                 return
@@ -121,14 +122,15 @@ class PeerRequests:
     def _update(self, transaction: ServerTransaction) -> None:
         if self._refused_interval(transaction) or _refused_body(transaction):
             return
-        request = _request_of(transaction)
+        offer = session_description(_request_of(transaction))
         body = b""
-        if request.body:
-            if self._reinvite is not None and self._awaiting_answer:
-                transaction.reply(491)  # our own offer is open (RFC 3311 section 5.2)
+        if offer:
+            own_is_open = self._reinvite is not None and self._awaiting_answer
+            if own_is_open or self._call.session.reinvite_pending:
+                transaction.reply(491)  # RFC 3311 section 5.2
                 return
             try:
-                body = self._call.audio.take_offer(request)
+                body = self._call.audio.take_offer(offer)
             except ValueError:
                 transaction.reply(488)
                 return
@@ -176,7 +178,9 @@ class PeerRequests:
             self._call.listener.on_transfer(transfer)
 
     def _options(self, transaction: ServerTransaction) -> None:
-        transaction.reply(200, headers={"Allow": ALLOW, "Accept": "application/sdp, message/sipfrag"})
+        transaction.reply(
+            200, headers={"Allow": ALLOW, "Accept": "application/sdp, multipart/mixed, message/sipfrag"}
+        )
 
     def _info(self, transaction: ServerTransaction) -> None:
         transaction.reply(200)
@@ -184,11 +188,10 @@ class PeerRequests:
 
 def _refused_body(transaction: ServerTransaction) -> bool:
     """A session is described by SDP (RFC 3261 section 8.2.3)."""
-    request = transaction.request
-    kind = (request.header("Content-Type") or "application/sdp").partition(";")[0].strip().lower()
-    if not request.message.body or kind == "application/sdp":
+    request = _request_of(transaction)
+    if not request.body or session_description(request):
         return False
-    transaction.reply(415, headers={"Accept": "application/sdp"})
+    transaction.reply(415, headers={"Accept": "application/sdp, multipart/mixed"})
     return True
 
 

@@ -92,6 +92,8 @@ class SessionRefresh:
             self._refreshed(response)
             return
         self.reinvite_pending = False
+        if not self._call.in_session:
+            return
         if message.code in (408, 481):
             self._call.hang_up()  # RFC 3261 section 12.2.1.2: the dialog is gone
         elif message.code == 491:
@@ -117,6 +119,8 @@ class SessionRefresh:
 
     def on_failure(self, failure: Failure, text: str) -> None:
         self.reinvite_pending = False
+        if not self._call.in_session:
+            return
         if failure is Failure.TRANSPORT:
             self.timer.retry(TRY_AGAIN_S)  # counts as a 503 (section 8.1.3.1): a PBX that starts again, say
         else:
@@ -134,6 +138,6 @@ class SessionRefresh:
             if not self.reinvite_pending:
                 return  # a retransmission
             self.reinvite_pending = False
-        if self._call.dialog is not None:
+        if self._call.dialog is not None and self._call.in_session:
             self._call.dialog.refresh_target(response)
-        self.answered(response)
+            self.answered(response)
