@@ -97,20 +97,19 @@ class RtpEngine:
         for session in self.sessions:
             try:
                 session.advance(now)
-            except Exception:
-                self._failed(now)
+            except Exception as fault:
+                self._failed(now, fault)
 
     def _guarded(self, now: float, step: Callable[..., None], *args: float) -> None:
         """A fault in one call's audio must stop neither the others nor the tick."""
         try:
             step(*args)
-        except Exception:
-            self._failed(now)
+        except Exception as fault:
+            self._failed(now, fault)
 
-    def _failed(self, now: float) -> None:
-        """Called where the fault was caught."""
+    def _failed(self, now: float, fault: Exception) -> None:
         if (more := self._faults.words(now)) is not None:
-            logger.error("a step of the audio failed; the calls go on%s", more, exc_info=True)
+            logger.error("a step of the audio failed; the calls go on%s", more, exc_info=fault)
 
     def _drain(self, now: float) -> None:
         """Read every socket empty. Asking epoll which have more costs a third of trying them all."""
