@@ -178,7 +178,17 @@ class OutboundCall:
     # --- within the dialog ------------------------------------------------------------------------
 
     def matches(self, request: Envelope) -> bool:
-        return self.dialog is not None and self.dialog.matches(request)
+        return self.dialog_of(request) is not None
+
+    def dialog_of(self, request: Envelope) -> Dialog | None:
+        """Ours to which a request of the peer belongs; before the answer there may be several."""
+        if self.dialog is not None:
+            return self.dialog if self.dialog.matches(request) else None
+        return self._invitation.early.dialog_of(request) if self.is_calling else None
+
+    def early_offer_was_answered(self, dialog: Dialog) -> bool:
+        """So that an UPDATE may bring another one."""
+        return self._invitation.early.has_answer(dialog)
 
     def on_request(self, transaction: ServerTransaction) -> None:
         """A request of the peer in this call's dialog."""

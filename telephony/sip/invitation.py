@@ -10,12 +10,12 @@ from .answered_branches import AnsweredBranches
 from .call_events import CallEnding, EndedBy
 from .dialog import Dialog
 from .dialog_requests import DialogRequest, NextHop
+from .early_dialogs import EarlyDialogs
 from .exchange import Exchange, Ignore
 from .grammar import parse_uri
 from .invite import InviteOffer, invite_request, target_uri
 from .message import Envelope, Reason, retry_after_of
 from .redirection import Targets
-from .reliable_responses import ReliableResponses
 from .running_transaction import Failure, Timer
 from .session_timer import min_se_of
 from .transaction import T1, cancel_of
@@ -57,7 +57,7 @@ class Invitation:
         self._targets = Targets(parse_uri(target_uri(setup.account, setup.number)))
         self._places = [setup.destination, *setup.other_destinations]
         self._branches = AnsweredBranches(call.layer)
-        self._reliable = ReliableResponses(self._send_prack)
+        self.early = EarlyDialogs(self._send_prack)
         self._cancel_sent = False
         self._deadline: Timer | None = None
         self._patience: Timer | None = None
@@ -113,7 +113,7 @@ class Invitation:
             return
         if self.is_cancelled:
             self._send_cancel()
-        if message.code > 100 and self._reliable.take(response, self._exchange.sent):
+        if message.code > 100 and self.early.take(response, self._exchange.sent):
             self._call.ringing(response, message.code)
 
     def _success(self, response: Envelope) -> None:
@@ -125,7 +125,7 @@ class Invitation:
         hop = self._call.hop_to(dialog.next_hop())
         self._branches.acknowledge(dialog, invite, response, hop)
         if self._call.is_calling:
-            self._reliable.continue_in(dialog)
+            self.early.continue_in(dialog)
             self.stop()
             self._call.answered(dialog, response, hop)
         else:  # a second branch answered, or we had given up

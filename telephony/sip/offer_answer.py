@@ -59,7 +59,7 @@ class AudioNegotiation:
             crypto=new_offer() if encryption is not MediaEncryption.NONE else (),
         )
         self._agreed: AgreedAudio | None = None
-        self._early: SessionDescription | None = None
+        self._was_answered_early = False
         self._said = b""  # last
         self._closed = False
 
@@ -88,14 +88,14 @@ class AudioNegotiation:
         """SDP in a provisional response: early media may come (RFC 3960)."""
         description = _description_of(response.message)
         if description is not None and not self._refusal_of(description):
-            self._early = description
+            self._was_answered_early = True
 
     def take_answer(self, response: Envelope) -> None:
         """SDP of the 2xx, else the one of an earlier reliable-looking provisional. UnusableAudioError: none of use."""
-        description = _description_of(response.message) or self._early
-        if description is None:
+        description = _description_of(response.message)
+        if description is None and not self._was_answered_early:
             raise UnusableAudioError("answer without usable audio")
-        if why := self._refusal_of(description):
+        if description is not None and (why := self._refusal_of(description)):
             raise UnusableAudioError(why)
         if self._agreed is not None and self._agreed.keys is None:
             self._local = replace(self._local, crypto=())  # the peer has none: no later offer tries again
