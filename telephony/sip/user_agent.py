@@ -112,11 +112,12 @@ class UserAgent:
         for task in self._tasks:
             task.cancel()
         self.watches.stop()
-        if self._ways is not None:
-            self._ways.close()
+        ways = self._open_ways
+        ways.close()
         self.media.close()
         layer.close()
         self._layer = self._ways = None
+        await ways.closed()
 
     @property
     def active_calls(self) -> int:

@@ -36,6 +36,7 @@ class Ways:
         self._spawn = spawn
         self._resolver = Resolver(names)
         self._opening = asyncio.Lock()
+        self._streams: list[StreamTransport] = []
         layer.transports["udp"] = UdpTransport(layer, host, port)
 
     async def destinations_of(self, account: SipAccount) -> list[Destination]:
@@ -83,6 +84,10 @@ class Ways:
     def close(self) -> None:
         self._resolver.close()
 
+    async def closed(self) -> None:
+        """When the layer has closed its transports: their connections are gone."""
+        await asyncio.gather(*(stream.closed() for stream in self._streams))
+
     async def _open(self, name: str) -> None:
         async with self._opening:
             if name in self._layer.transports:
@@ -94,4 +99,5 @@ class Ways:
                 tls = self._tls or ssl.create_default_context()
             transport = StreamTransport(self._layer, self._host, tls=tls, keep_alive_s=self._keep_alive_s)
             await transport.open()
+            self._streams.append(transport)
             self._layer.transports[name] = transport
