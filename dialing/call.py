@@ -6,24 +6,24 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from telephony.results import DEFAULT_TABLE, CallResult, ResultTable, map_heard, map_result
+from telephony.results import CallResult
 from telephony.rtp.session import RtpSession
-from telephony.sip.account import SipAccount
 from telephony.sip.call import CallEnding, CallState, EndedBy, OutboundCall
 from telephony.sip.invite import CallerIdentity
 from telephony.sip.transfer import Transfer
 from telephony.sip.user_agent import RegistrationState, UserAgent
 
+from .call_conclusion import Happenings, conclude
 from .call_detector import NO_WORD, VERDICT_DEADLINE_S, CallDetector
 from .call_observer import CallObserver as CallObserver
 from .call_observer import SilentObserver as SilentObserver
 from .call_observer import Verdict as Verdict
-from .call_report import AmdReport, CallReport, TransferReport, transfer_reason
-from .call_transfer import LONGEST_WAIT_S, UNTOLD_S, Passing
-from .early_media import EarlyEnd, EarlyListener
+from .call_plan import CallPlan as CallPlan
+from .call_report import AmdReport, CallReport
+from .call_transfer import Passing
+from .early_media import EarlyListener
 
 logger = logging.getLogger(__name__)
 
@@ -32,25 +32,6 @@ EARLY_LAST_WORD_S = (
     1.0  # for what was heard before the end of a call that nobody answered: nobody waits on the phone
 )
 BYE_DEADLINE_S = 4.0  # the BYE is repeated in the background longer than anyone waits for its answer
-
-
-@dataclass(frozen=True, slots=True)
-class CallPlan:
-    """What to do with one number. `hold_s`: stay that long on the answered call before transfer or BYE."""
-
-    account: SipAccount
-    number: str
-    ring_timeout_s: float = 30.0
-    transfer_to: str | None = None
-    hold_s: float | None = None
-    max_call_s: float = 180.0
-    transfer_timeout_s: float = UNTOLD_S
-    transfer_wait_s: float = LONGEST_WAIT_S
-    caller_name: str | None = None
-    caller_number: str | None = None
-    caller_private: bool = False
-    results: ResultTable = field(default_factory=lambda: DEFAULT_TABLE)
-    early_end: EarlyEnd = EarlyEnd.NEVER
 
 
 async def place_call(
@@ -306,47 +287,17 @@ class _CallRun:
         return self._released or call.state in (CallState.ENDING, CallState.ENDED)
 
     def _conclude(self, call: OutboundCall, answered: bool) -> None:
-        report = self.report
         ending = call.ending or CallEnding(EndedBy.LOCAL if answered else EndedBy.TIMEOUT, call.answer_code)
-        report.ended_by = ending.by
-        report.sip_code = 200 if answered and ending.code is None else ending.code
-        report.q850_cause = ending.cause
-        report.reason = ending.text
-        report.retry_after_s = ending.retry_after_s
-        if self._passing is not None and self._passing.transfer is not None:
-            report.transfer = TransferReport.of(self._passing.transfer)
-        if not answered:
-            report.result = self._unanswered_result(ending)
-        elif report.result is CallResult.UNKNOWN:
-            report.result = self._answered_result()
-        if self._stopped and not answered and ending.by is EndedBy.CANCELLED:
-            report.reason = "stopped"
-        elif self._gave_up_early and not answered:
-            report.reason = "given up for what was heard before the answer"
-        elif answered and report.reason is None:
-            report.reason = self._answered_reason(ending, report.result)
-
-    def _unanswered_result(self, ending: CallEnding) -> CallResult:
-        found = self._early.found if self._early is not None else None
-        heard = str(found.kind) if found is not None and not self._stopped else ""
-        if ending.by is EndedBy.CANCELLED:
-            return map_heard(ending.code, ending.cause, heard, self._plan.results) or CallResult.FAILED
-        return map_result(ending.code, ending.cause, self._plan.results, heard)
-
-    def _answered_result(self) -> CallResult:
-        if self._plan.transfer_to is None:
-            return CallResult.ANSWERED
-        transferred = self._passing is not None and self._passing.has_succeeded
-        return CallResult.SUCCESS if transferred else CallResult.FAILED
-
-    def _answered_reason(self, ending: CallEnding, result: CallResult) -> str | None:
-        if self._passing is not None and self._passing.transfer is not None:
-            return transfer_reason(self._passing.transfer)
-        if self._released:
-            return "the dialer was shut down before the transfer"
-        if result is CallResult.FAILED and ending.by is EndedBy.REMOTE:
-            return "hung up before the transfer"
-        return self._verdict.cause if result is CallResult.AMD and self._verdict else None
+        happened = Happenings(
+            ending,
+            self._verdict,
+            self._passing,
+            self._early.found if self._early is not None else None,
+            was_stopped=self._stopped,
+            was_released=self._released,
+            was_given_up_early=self._gave_up_early,
+        )
+        conclude(self.report, self._plan, happened)
 
     def _fail(self, result: CallResult, reason: str, by: EndedBy) -> None:
         self.report.result, self.report.reason, self.report.ended_by = result, reason, by

@@ -16,6 +16,7 @@ from telephony.sip.call import EndedBy
 from telephony.sip.grammar import parse_host_port
 from telephony.sip.invite import target_uri
 from telephony.sip.name_service import NameService
+from telephony.sip.resolver import literal_address
 from telephony.sip.sdes import MediaEncryption
 from telephony.sip.user_agent import RegistrationFailed, UserAgent
 
@@ -24,6 +25,9 @@ from .call_report import CallReport
 from .detection import Detection
 
 EXIT_DONE, EXIT_NOT_REGISTERED = 0, 3
+LONGEST_S = 86400
+_USER = re.compile(r"[A-Za-z0-9\-_.!~*'&=+$,;?/%]{1,64}")  # RFC 3261 section 25.1
+_NUMBER = re.compile(r"\+?[0-9*#]{1,64}")
 _CALLER_NUMBER = re.compile(r"\+?[0-9]{1,32}")
 AFTERCARE_S = 1.0  # the peer may repeat its last message: it is still answered
 
@@ -55,29 +59,29 @@ def check_of(
     caller_number: str | None = None,
     caller_private: bool = False,
 ) -> TrunkCheck:
-    """Check the arguments; ValueError says in a sentence what is wrong with which."""
-    try:
-        host, port = parse_host_port(registrar)
-    except ValueError:
-        raise ValueError(f"--registrar {registrar!r} is not HOST or HOST:PORT") from None
-    if ring_timeout <= 0 or (hold is not None and hold < 0):
-        raise ValueError("--ring-timeout must be above 0 and --hold not below")
+    """Check the arguments; ValueError says in a sentence what is wrong with which, and what would be right."""
+    host, port = _place(registrar)
+    _check_seconds("--ring-timeout", ring_timeout, least=0.1)
+    if hold is not None:
+        _check_seconds("--hold", hold, least=0)
     if register and (user is None or password is None):
         raise ValueError("--user and --password are needed to register; --no-register calls without")
+    if user is not None and not _USER.fullmatch(user):
+        raise ValueError(
+            f"--user {user!r} is not an extension: give what stands before the @, without spaces"
+        )
     account = SipAccount(
         username=user or "dialer",
         password=password or "",
-        registrar_host=host.strip("[]"),
+        registrar_host=host,
         registrar_port=port,
         transport=transport,
         encryption=MediaEncryption(srtp),
         registers=register,
     )
-    for name, value in (("NUMBER", number), ("--transfer", transfer)):
-        try:
-            target_uri(account, value) if value is not None else None
-        except ValueError:
-            raise ValueError(f"{name} {value!r} can't be dialed: give digits or a SIP URI") from None
+    _check_number("NUMBER", number, account)
+    if transfer is not None:
+        _check_number("--transfer", transfer, account)
     if caller_number is not None and not _CALLER_NUMBER.fullmatch(caller_number):
         raise ValueError(f"--caller-number {caller_number!r} is not a number: give digits, perhaps after a +")
     if caller_name is not None and not caller_name.isprintable():
@@ -94,6 +98,40 @@ def check_of(
         caller_private=caller_private,
     )
     return TrunkCheck(account=account, plan=plan, register=register, amd=amd)
+
+
+def _place(registrar: str) -> tuple[str, int | None]:
+    """Host without brackets, and port if one is given."""
+    try:
+        host, port = parse_host_port(registrar)
+    except ValueError:
+        raise ValueError(
+            f"--registrar {registrar!r} is not HOST or HOST:PORT: give a name or an address (of IPv6 in brackets), "
+            "and a port from 1 to 65535, as pbx.example.com:5060"
+        ) from None
+    if host.startswith("[") and literal_address(host) is None:
+        raise ValueError(
+            f"--registrar {registrar!r} has no IPv6 address in its brackets, as [2001:db8::1]:5060"
+        )
+    return host.strip("[]"), port
+
+
+def _check_seconds(name: str, seconds: float, *, least: float) -> None:
+    if not least <= seconds <= LONGEST_S:  # not a number is in no range
+        raise ValueError(f"{name} {seconds:g} is out of range: give seconds from {least:g} to {LONGEST_S}")
+
+
+def _check_number(name: str, number: str, account: SipAccount) -> None:
+    is_uri = number.lower().startswith(("sip:", "sips:", "tel:"))
+    try:
+        if not is_uri and not _NUMBER.fullmatch(number):
+            raise ValueError
+        target_uri(account, number)
+    except ValueError:
+        raise ValueError(
+            f"{name} {number!r} can't be dialed: give digits, * and #, perhaps after a +, or a SIP URI "
+            "(sip:name@host)"
+        ) from None
 
 
 class TrunkCheckRun:

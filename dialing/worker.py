@@ -3,6 +3,7 @@
 A Celery worker that does not consume `calls` never imports the SIP user agent.
 """
 
+import logging
 import resource
 import signal
 import threading
@@ -12,9 +13,12 @@ from typing import TYPE_CHECKING, Any
 from celery.signals import task_received, worker_init, worker_ready, worker_shutdown, worker_shutting_down
 
 from dialing.promptness import be_prompt
+from telephony.sip.tls import UnusableCertificateError
 
 if TYPE_CHECKING:
     from dialing.calls_worker import CallsWorker
+
+logger = logging.getLogger(__name__)
 
 QUEUE = "calls"
 END_AT_ONCE = signal.SIGQUIT
@@ -22,6 +26,10 @@ END_AT_ONCE = signal.SIGQUIT
 
 OPEN_FILES = 8192
 """What a calls worker may hold open: an answered call has three sockets, and a system's usual 1,024 are soon used up."""
+
+EXIT_NOT_STARTED = 1
+EXPLAINED = (UnusableCertificateError, OSError)
+"""Errors whose words say what is wrong; of others the log has the traceback."""
 
 _worker: "CallsWorker | None" = None
 
@@ -45,8 +53,16 @@ def _on_worker_init(sender: Any = None, **_kwargs: Any) -> None:
 
         allow_open_files()
         sender.app.steps["consumer"].add(TakeByPorts)
-        _worker = CallsWorker(capacity=sender.concurrency)
-        _worker.start()
+        try:
+            worker = CallsWorker(capacity=sender.concurrency)
+            worker.start()
+        except Exception as error:
+            # Celery swallows what its receivers raise, and would wait for messages that it can't carry out.
+            logger.critical(
+                "The calls worker can't start: %s", error, exc_info=not isinstance(error, EXPLAINED)
+            )
+            raise SystemExit(EXIT_NOT_STARTED) from error
+        _worker = worker
 
 
 def allow_open_files() -> None:

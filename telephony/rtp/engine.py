@@ -5,6 +5,7 @@ import logging
 import select
 from collections.abc import Callable
 
+from .seldom import Seldom
 from .session import MAX_DATAGRAM, MAX_DATAGRAMS_A_TICK, RtpSession
 from .sockets import even_port_socket
 
@@ -29,6 +30,7 @@ class RtpEngine:
         self._epoll = select.epoll()
         self._timer: asyncio.TimerHandle | None = None
         self._next_tick = 0.0
+        self._late, self._faults = Seldom(), Seldom()
 
     @property
     def open_sessions(self) -> int:
@@ -74,14 +76,17 @@ class RtpEngine:
     def _tick(self) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()
-        self._guarded(self._drain, now)
+        self._guarded(now, self._drain, now)
         self._advance(now)
         if self.after_tick is not None:
-            self._guarded(self.after_tick)
+            self._guarded(now, self.after_tick)
         self._next_tick += TICK_S
         behind = loop.time() - self._next_tick
         if behind > MAX_CATCH_UP_S:
-            logger.warning("the audio is %.1f s late: this machine is too slow for its calls", behind)
+            if (more := self._late.words(now)) is not None:
+                logger.warning(
+                    "the audio is %.1f s late: this machine is too slow for its calls%s", behind, more
+                )
             self._next_tick += behind
         if self._timer is not None:  # a listener may have closed the last session
             # Late ticks follow at once, but signalling gets its turn between them.
@@ -92,15 +97,19 @@ class RtpEngine:
         for session in self.sessions:
             try:
                 session.advance(now)
-            except Exception:
-                logger.exception("a step of a call's audio failed; the call goes on")
+            except Exception as fault:
+                self._failed(now, fault)
 
-    def _guarded(self, step: Callable[..., None], *args: float) -> None:
+    def _guarded(self, now: float, step: Callable[..., None], *args: float) -> None:
         """A fault in one call's audio must stop neither the others nor the tick."""
         try:
             step(*args)
-        except Exception:
-            logger.exception("a step of the audio failed; the calls go on")
+        except Exception as fault:
+            self._failed(now, fault)
+
+    def _failed(self, now: float, fault: Exception) -> None:
+        if (more := self._faults.words(now)) is not None:
+            logger.error("a step of the audio failed; the calls go on%s", more, exc_info=fault)
 
     def _drain(self, now: float) -> None:
         """Read every socket empty. Asking epoll which have more costs a third of trying them all."""

@@ -10,9 +10,9 @@ from sipmessage import URI, Request, Response
 
 from .call_events import CallEnding, CallListener, CallState, EndedBy, Nobody
 from .dialog import Dialog
+from .dialog_requests import DialogRequest, NextHop, Resolve
 from .digest import DigestSession
 from .ended_call import EndedCall
-from .exchange import Exchange
 from .invitation import Invitation
 from .invite import CallSetup, target_uri
 from .message import Envelope, Reason, new_call_id, new_tag
@@ -27,9 +27,6 @@ from .transport import Destination
 logger = logging.getLogger(__name__)
 
 
-Resolve = Callable[[URI, Destination, Callable[[Destination], None]], None]
-
-
 class OutboundCall:
     """A call we make. `ending` is set when it is over."""
 
@@ -40,7 +37,7 @@ class OutboundCall:
         media: CallMedia,
         listener: CallListener,
         *,
-        resolve: Resolve | None = None,
+        resolve: Resolve = lambda uri, otherwise, then: then([otherwise]),
         on_ended: Callable[["OutboundCall"], None] = lambda _: None,
         on_place_failed: Callable[[Destination], None] = lambda _: None,
     ) -> None:
@@ -56,11 +53,11 @@ class OutboundCall:
         self.ending: CallEnding | None = None
         self.answer_code: int | None = None
         self.remote_ending: CallEnding | None = None
-        self._resolve = resolve
+        self.resolve = resolve
         self._on_ended = on_ended
         self._on_place_failed = on_place_failed
         self.digest = DigestSession(setup.account.credentials_user, setup.account.password)
-        self._hop = setup.destination
+        self._hop = NextHop(setup.destination)
         self._invitation = Invitation(self)
         self.session = SessionRefresh(self)
         self._peer = PeerRequests(self)
@@ -140,8 +137,8 @@ class OutboundCall:
             self.audio.take_early_answer(response)
         self.listener.on_ringing(code)
 
-    def answered(self, dialog: Dialog, response: Envelope, hop: Destination) -> None:
-        """The first 2xx, acknowledged."""
+    def answered(self, dialog: Dialog, response: Envelope, hop: NextHop) -> None:
+        """The first 2xx."""
         message = response.message
         assert isinstance(message, Response)
         self.dialog, self._hop, self.answer_code = dialog, hop, message.code
@@ -177,17 +174,26 @@ class OutboundCall:
         """The INVITE got no answer there, or 503, and goes to another place."""
         self._on_place_failed(destination)
 
-    def resolved(self, uri: URI, then: Callable[[Destination], None]) -> None:
-        """Where a URI leads, now or later."""
-        if self._resolve is None:
-            then(self._invitation.destination)
-        else:
-            self._resolve(uri, self._invitation.destination, then)
+    def hop_to(self, uri: URI) -> NextHop:
+        """The next hop of a dialog, its name asked for."""
+        hop = NextHop(on_failed=self._on_place_failed)
+        hop.look_up(uri, self._invitation.destination, self.resolve)
+        return hop
 
     # --- within the dialog ------------------------------------------------------------------------
 
     def matches(self, request: Envelope) -> bool:
-        return self.dialog is not None and self.dialog.matches(request)
+        return self.dialog_of(request) is not None
+
+    def dialog_of(self, request: Envelope) -> Dialog | None:
+        """Ours to which a request of the peer belongs; before the answer there may be several."""
+        if self.dialog is not None:
+            return self.dialog if self.dialog.matches(request) else None
+        return self._invitation.early.dialog_of(request) if self.is_calling else None
+
+    def early_offer_was_answered(self, dialog: Dialog) -> bool:
+        """So that an UPDATE may bring another one."""
+        return self._invitation.early.has_answer(dialog)
 
     def on_request(self, transaction: ServerTransaction) -> None:
         """A request of the peer in this call's dialog."""
@@ -201,18 +207,18 @@ class OutboundCall:
         assert self.dialog is not None
         return self.dressed(self.dialog.request(method))
 
-    def send_in_dialog(self, request: Request, handler: ResponseHandler) -> Exchange:
+    def send_in_dialog(self, request: Request, handler: ResponseHandler) -> DialogRequest:
         dialog = self.dialog
         assert dialog is not None
-        exchange = Exchange(
+        sending = DialogRequest(
             self.layer, request, self._hop, handler, digest=self.digest, next_cseq=dialog.next_cseq
         )
-        exchange.send()
-        return exchange
+        sending.send()
+        return sending
 
     def send_ack(self, ack: Request) -> None:
         """ACK of a 2xx to a re-INVITE of ours."""
-        self.layer.send_ack(ack, self._hop)
+        self._hop.when_known(lambda: self.layer.send_ack(ack, self._hop.places[0]))
 
     @property
     def in_session(self) -> bool:
@@ -221,11 +227,7 @@ class OutboundCall:
     def target_moved(self) -> None:
         """The peer gave another Contact: later requests go there."""
         assert self.dialog is not None
-
-        def moved(hop: Destination) -> None:
-            self._hop = hop
-
-        self.resolved(self.dialog.next_hop(), moved)
+        self._hop.look_up(self.dialog.next_hop(), self._invitation.destination, self.resolve)
 
     def peer_hung_up(self, reason: Reason) -> None:
         """BYE from the peer."""

@@ -26,7 +26,7 @@ class Dialog:
     def from_response(cls, invite: Request, response: Envelope) -> "Dialog":
         """RFC 3261 section 12.1.2: a dialog out of a response (with a To tag) to our INVITE."""
         headers = response.message.headers
-        routes = [str(route) for route in NameAddr.parse_list(headers.getlist("Record-Route"))]
+        routes = _routes(headers.getlist("Record-Route"))
         contact = response.contact
         target = invite.uri
         if contact is not None:
@@ -97,6 +97,19 @@ class Dialog:
             and request.to_tag == self.local_tag
             and (request.from_tag or "") == self.remote_tag
         )
+
+
+def _routes(record_routes: list[str]) -> list[str]:
+    """What can't be read is left out: a call whose answer is never acknowledged would be worse."""
+    routes: list[str] = []
+    for value in record_routes:
+        try:
+            entries = NameAddr.parse_list([value])
+            if all(entry.uri.scheme in ("sip", "sips") for entry in entries):
+                routes += map(str, entries)
+        except ValueError:
+            continue
+    return routes
 
 
 def _usable(contact: NameAddr, otherwise: URI) -> URI:

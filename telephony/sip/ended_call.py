@@ -7,6 +7,7 @@ from sipmessage import Response
 
 from .answered_branches import AnsweredBranches
 from .dialog import Dialog
+from .dialog_requests import NextHop
 from .exchange import Exchange
 from .message import Envelope
 from .running_transaction import Failure, ServerTransaction
@@ -47,7 +48,7 @@ class EndedCall:
         if not isinstance(message, Response) or not 200 <= message.code < 300:
             return
         if self._invite is not None and self._branches.take(response):
-            invite, hop = self._invite.request, self._invite.destination
+            invite, hop = self._invite.request, NextHop(self._invite.destination)
             dialog = Dialog.from_response(invite, response)
             self._branches.acknowledge(dialog, invite, response, hop)
             self._branches.end(dialog, hop)

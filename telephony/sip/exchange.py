@@ -58,6 +58,11 @@ class Exchange:
             self._digest.authorize(self._request)
         self.transaction = self._layer.send_request(self._request, self.destination, self)
 
+    def give_up(self) -> None:
+        """Sent no more, and what still comes in answer is dropped."""
+        if self.transaction is not None:
+            self._layer.forget_client(self.transaction)
+
     def hand_to(self, handler: ResponseHandler) -> None:
         """Another transaction user takes what comes from now on; challenges are not answered any more."""
         self._handler, self._next_cseq, self._wanted = handler, None, lambda: False
@@ -73,10 +78,18 @@ class Exchange:
         if self._digest is not None and isinstance(message, Response) and 200 <= message.code < 300:
             self._digest.take_next_nonce(message)
         if not self._answer_challenge(response):
-            self._handler.on_response(response)
+            is_last = not isinstance(message, Response) or message.code >= 200
+            self._user(is_last=is_last and self._request.method != "INVITE").on_response(response)
 
     def on_failure(self, failure: Failure, text: str) -> None:
-        self._handler.on_failure(failure, text)
+        self._user(is_last=True).on_failure(failure, text)
+
+    def _user(self, *, is_last: bool) -> ResponseHandler:
+        """Who hears what came. They hold us, so after the last word we leave them (see `ClientTransaction.part`)."""
+        user = self._handler
+        if is_last:
+            self.hand_to(Ignore())
+        return user
 
     def _answer_challenge(self, response: Envelope) -> bool:
         message = response.message

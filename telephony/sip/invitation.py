@@ -1,6 +1,6 @@
 """A call's INVITE in all its tries, from the first to the answer or the end (RFC 3261 sections 9, 13 and 8.1.3)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -9,12 +9,13 @@ from sipmessage import Request, Response
 from .answered_branches import AnsweredBranches
 from .call_events import CallEnding, EndedBy
 from .dialog import Dialog
+from .dialog_requests import DialogRequest, NextHop
+from .early_dialogs import EarlyDialogs
 from .exchange import Exchange
 from .grammar import parse_uri
 from .invite import InviteOffer, invite_request, target_uri
 from .message import Envelope, Reason, retry_after_of
 from .redirection import Targets
-from .reliable_responses import ReliableResponses
 from .running_transaction import Failure, Ignore, Timer
 from .session_timer import min_se_of
 from .transaction import T1, cancel_of
@@ -56,7 +57,7 @@ class Invitation:
         self._targets = Targets(parse_uri(target_uri(setup.account, setup.number)))
         self._places = [setup.destination, *setup.other_destinations]
         self._branches = AnsweredBranches(call.layer)
-        self._reliable = ReliableResponses()
+        self.early = EarlyDialogs()
         self._cancel_sent = False
         self._deadline: Timer | None = None
         self._patience: Timer | None = None
@@ -112,7 +113,7 @@ class Invitation:
             return
         if self.is_cancelled:
             self._send_cancel()
-        if message.code > 100 and self._reliable.take(response, self._exchange.sent, self._send_prack):
+        if message.code > 100 and self.early.take(response, self._exchange.sent, self._send_prack):
             self._call.ringing(response, message.code)
 
     def _success(self, response: Envelope) -> None:
@@ -121,17 +122,14 @@ class Invitation:
         assert self._exchange is not None
         invite = self._exchange.sent
         dialog = Dialog.from_response(invite, response)
-
-        def acknowledge(hop: Destination) -> None:
-            self._branches.acknowledge(dialog, invite, response, hop)
-            if self._call.is_calling:
-                self._reliable.continue_in(dialog)
-                self.stop()
-                self._call.answered(dialog, response, hop)
-            else:  # a second branch answered, or we had given up
-                self._branches.end(dialog, hop, self._call.digest)
-
-        self._call.resolved(dialog.next_hop(), acknowledge)
+        hop = self._call.hop_to(dialog.next_hop())
+        self._branches.acknowledge(dialog, invite, response, hop)
+        if self._call.is_calling:
+            self.early.continue_in(dialog)
+            self.stop()
+            self._call.answered(dialog, response, hop)
+        else:  # a second branch answered, or we had given up
+            self._branches.end(dialog, hop, self._call.digest)
 
     def _rejected(self, message: Response) -> None:
         reason = Reason.of(message)
@@ -185,8 +183,12 @@ class Invitation:
             return False
         self._places.clear()
         self._offer = replace(self._offer, target=target)
-        self._call.resolved(target, self._send)
+        self._call.resolve(target, self.destination, self._send_to_first)
         return True
+
+    def _send_to_first(self, places: Sequence[Destination]) -> None:
+        self._places = list(places[1:])
+        self._send(places[0])
 
     def _out_of_patience(self, exchange: Exchange) -> None:
         if exchange is self._exchange and exchange.is_silent and not self.is_cancelled:
@@ -227,12 +229,10 @@ class Invitation:
     # --- PRACK and CANCEL ---------------------------------------------------------------------------
 
     def _send_prack(self, prack: Request, early: Dialog) -> None:
-        request, digest = self._call.dressed(prack), self._call.digest
-
-        def send(hop: Destination) -> None:
-            Exchange(self._layer, request, hop, Ignore(), digest=digest, next_cseq=early.next_cseq).send()
-
-        self._call.resolved(early.next_hop(), send)
+        request, hop = self._call.dressed(prack), self._call.hop_to(early.next_hop())
+        DialogRequest(
+            self._layer, request, hop, Ignore(), digest=self._call.digest, next_cseq=early.next_cseq
+        ).send()
 
     def _send_cancel(self) -> None:
         if self._cancel_sent or self._exchange is None:
@@ -266,8 +266,9 @@ class _TooLate:
                 _cancel(self._layer, self._exchange)
         elif response.message.code < 300 and self._branches.take(response):
             dialog = Dialog.from_response(self._exchange.sent, response)
-            self._branches.acknowledge(dialog, self._exchange.sent, response, self._exchange.destination)
-            self._branches.end(dialog, self._exchange.destination)
+            hop = NextHop(self._exchange.destination)
+            self._branches.acknowledge(dialog, self._exchange.sent, response, hop)
+            self._branches.end(dialog, hop)
 
     def on_failure(self, failure: Failure, text: str) -> None:
         pass

@@ -97,7 +97,10 @@ class NameService:
         return self._keep((name, kind), tuple(answer.rrset), min(max(answer.rrset.ttl, shortest), longest))
 
     async def _ask_the_system(self, host: str) -> tuple[str, ...]:
-        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_DGRAM)
+        try:
+            found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_DGRAM)
+        except UnicodeError as error:  # a label of more than 63 letters, say
+            raise socket.gaierror(socket.EAI_NONAME, "that is no host name") from error
         found.sort(key=lambda entry: entry[0] != socket.AF_INET)
         addresses = tuple(dict.fromkeys(str(entry[4][0]) for entry in found))
         return self._keep((host, "system"), addresses, NOTHING_S)

@@ -8,6 +8,7 @@ from sipmessage import Request, Response
 
 from ..rtp.agreed import AgreedAudio
 from ..rtp.srtp import SrtpKeys
+from .body import session_description
 from .message import Envelope
 from .sdes import CryptoLine, MediaEncryption, crypto_lines, new_line, new_offer
 from .sdp import (
@@ -58,7 +59,8 @@ class AudioNegotiation:
             crypto=new_offer() if encryption is not MediaEncryption.NONE else (),
         )
         self._agreed: AgreedAudio | None = None
-        self._early: SessionDescription | None = None
+        self._was_answered_early = False
+        self._said = b""  # last
         self._closed = False
 
     @property
@@ -68,41 +70,47 @@ class AudioNegotiation:
 
     def offer(self) -> bytes:
         """Our full offer: for the INVITE, and for a re-INVITE that comes without one. Keys in use stay (RFC 4568 7.1.4)."""
-        return self._local.offer()
+        body = self._local.offer()
+        if self._said not in (b"", body):  # RFC 3264 section 8: another description has a higher version
+            self._local = replace(self._local, version=self._local.version + 1)
+            body = self._local.offer()
+        self._said = body
+        return body
 
     def offer_in_the_clear(self) -> bool:
         """A peer refused our offer: is there a plain one to make? Where keys are only preferred, once."""
         if self._encryption is not MediaEncryption.PREFERRED or not self._local.crypto:
             return False
-        self._local = replace(self._local, crypto=(), version=self._local.version + 1)
+        self._local = replace(self._local, crypto=())
         return True
 
     def take_early_answer(self, response: Envelope) -> None:
         """SDP in a provisional response: early media may come (RFC 3960)."""
         description = _description_of(response.message)
         if description is not None and not self._refusal_of(description):
-            self._early = description
+            self._was_answered_early = True
 
     def take_answer(self, response: Envelope) -> None:
         """SDP of the 2xx, else the one of an earlier reliable-looking provisional. UnusableAudioError: none of use."""
-        description = _description_of(response.message) or self._early
-        if description is None:
+        description = _description_of(response.message)
+        if description is None and not self._was_answered_early:
             raise UnusableAudioError("answer without usable audio")
-        if why := self._refusal_of(description):
+        if description is not None and (why := self._refusal_of(description)):
             raise UnusableAudioError(why)
         if self._agreed is not None and self._agreed.keys is None:
             self._local = replace(self._local, crypto=())  # the peer has none: no later offer tries again
         if not self._closed:
             self._media.answer()
 
-    def take_offer(self, request: Request) -> bytes:
+    def take_offer(self, body: bytes) -> bytes:
         """Answer an offer of the peer in re-INVITE or UPDATE; ValueError: nothing suits, 488."""
-        offer = parse_sdp(request.body)
-        if not offer.audio_streams and any(m.kind == "audio" for m in offer.media):
+        offer = parse_sdp(body)
+        if offer.media and not any(m.port for m in offer.media):
             # Every stream is off (RFC 3264 section 8.2): so are ours, and the call waits for what comes next.
             self._local = replace(self._local, version=self._local.version + 1)
             self._hold(True)
-            return self._local.refuse_all(offer)
+            self._said = self._local.refuse_all(offer)
+            return self._said
         media, line = self._choose(offer)
         ours = self._our_line(line) if line is not None else None
         local, body = self._local.answer(offer, media, ours)
@@ -115,6 +123,7 @@ class AudioNegotiation:
             protocol=local.protocol,
             crypto=(replace(ours, tag=1),) if ours is not None else self._local.crypto,
         )
+        self._said = body
         return body
 
     def take_late_answer(self, message: Envelope) -> bool:
@@ -208,9 +217,10 @@ def _literal(host: str, port: int) -> tuple[str, int] | None:
 
 
 def _description_of(message: Request | Response) -> SessionDescription | None:
-    if not message.body:
+    body = session_description(message)
+    if not body:
         return None
     try:
-        return parse_sdp(message.body)
+        return parse_sdp(body)
     except ValueError:
         return None

@@ -1,9 +1,12 @@
 """What the peer asks within a call's dialog: BYE, re-INVITE, UPDATE, NOTIFY, OPTIONS, INFO (RFC 3261, 3311)."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from sipmessage import Request
+from sipmessage import Request, Response
 
+from .body import session_description
+from .dialog import Dialog
 from .message import ALLOW, Envelope, Reason, make_response
 from .running_transaction import ServerTransaction
 from .session_timer import MIN_INTERVAL_S
@@ -50,7 +53,7 @@ class PeerRequests:
 
     def receive(self, transaction: ServerTransaction) -> None:
         request = transaction.request
-        dialog = self._call.dialog
+        dialog = self._call.dialog_of(request)
         assert dialog is not None
         if not dialog.accept_cseq(request.cseq):
             transaction.reply(500, "CSeq out of order")
@@ -66,12 +69,47 @@ class PeerRequests:
         foreign = not_understood(request)
         if handler is None:
             transaction.reply(405 if request.method in KNOWN_METHODS else 501)
-        elif self._call.ending is not None and request.method not in ("BYE", "NOTIFY"):
-            transaction.reply(481)
+        elif dialog is not self._call.dialog:
+            self._receive_early(transaction, dialog, handler)
+        elif not self._call.in_session and request.method not in ("BYE", "NOTIFY"):
+            transaction.reply(481)  # one of us has said BYE
         elif foreign:
             transaction.reply(420, headers={"Unsupported": foreign})
         else:
             handler(transaction)
+
+    def _receive_early(
+        self, transaction: ServerTransaction, dialog: Dialog, handler: Callable[[ServerTransaction], None]
+    ) -> None:
+        """Before the answer (RFC 3261 section 12.1): the call is not yet, so there is nothing to end or refresh."""
+        method, foreign = transaction.request.method, not_understood(transaction.request)
+        if foreign:
+            transaction.reply(420, headers={"Unsupported": foreign})
+        elif method == "UPDATE":
+            self._early_update(transaction, dialog)
+        elif method == "INVITE":
+            transaction.reply(491)  # section 14.2: ours is under way
+        elif method in ("OPTIONS", "INFO"):
+            handler(transaction)
+        else:
+            transaction.reply(481)
+
+    def _early_update(self, transaction: ServerTransaction, dialog: Dialog) -> None:
+        """RFC 3311 section 5.2: of who is called, or another offer where ours was answered."""
+        if _refused_body(transaction):
+            return
+        offer, body = session_description(_request_of(transaction)), b""
+        if offer:
+            if not self._call.early_offer_was_answered(dialog):
+                transaction.reply(491)
+                return
+            try:
+                body = self._call.audio.take_offer(offer)
+            except ValueError:
+                transaction.reply(488)
+                return
+        dialog.refresh_target(transaction.request)
+        transaction.respond(self._acceptance(transaction, body))
 
     def receive_ack(self, ack: Envelope) -> None:
         """ACK of our 200 to a re-INVITE; it carries the answer when the offer was ours."""
@@ -99,10 +137,10 @@ class PeerRequests:
             return
         if self._refused_interval(transaction) or _refused_body(transaction):
             return
-        request = _request_of(transaction)
-        if request.body:
+        offer = session_description(_request_of(transaction))
+        if offer:
             try:
-                body = self._call.audio.take_offer(request)
+                body = self._call.audio.take_offer(offer)
             except ValueError:
                 transaction.reply(488)
                 return
@@ -121,14 +159,15 @@ class PeerRequests:
     def _update(self, transaction: ServerTransaction) -> None:
         if self._refused_interval(transaction) or _refused_body(transaction):
             return
-        request = _request_of(transaction)
+        offer = session_description(_request_of(transaction))
         body = b""
-        if request.body:
-            if self._reinvite is not None and self._awaiting_answer:
-                transaction.reply(491)  # our own offer is open (RFC 3311 section 5.2)
+        if offer:
+            own_is_open = self._reinvite is not None and self._awaiting_answer
+            if own_is_open or self._call.session.reinvite_pending:
+                transaction.reply(491)  # RFC 3311 section 5.2
                 return
             try:
-                body = self._call.audio.take_offer(request)
+                body = self._call.audio.take_offer(offer)
             except ValueError:
                 transaction.reply(488)
                 return
@@ -142,18 +181,22 @@ class PeerRequests:
         return True
 
     def _accept(self, transaction: ServerTransaction, body: bytes) -> None:
+        response = self._acceptance(transaction, body)
+        for name, value in self._call.session.requested(transaction.request).items():
+            response.headers.set(name, value)
+        transaction.respond(response)
+
+    def _acceptance(self, transaction: ServerTransaction, body: bytes) -> Response:
         response = make_response(_request_of(transaction), 200)
         response.headers.set("Contact", f"<{self._call.setup.contact}>")
         response.headers.set("Supported", "timer, norefersub")
-        for name, value in self._call.session.requested(transaction.request).items():
-            response.headers.set(name, value)
         records = transaction.request.message.headers.getlist("Record-Route")
         if records:
             response.headers.setlist("Record-Route", list(records))
         if body:
             response.headers.set("Content-Type", "application/sdp")
             response.body = body
-        transaction.respond(response)
+        return response
 
     def _moved(self, transaction: ServerTransaction) -> None:
         assert self._call.dialog is not None
@@ -176,7 +219,9 @@ class PeerRequests:
             self._call.listener.on_transfer(transfer)
 
     def _options(self, transaction: ServerTransaction) -> None:
-        transaction.reply(200, headers={"Allow": ALLOW, "Accept": "application/sdp, message/sipfrag"})
+        transaction.reply(
+            200, headers={"Allow": ALLOW, "Accept": "application/sdp, multipart/mixed, message/sipfrag"}
+        )
 
     def _info(self, transaction: ServerTransaction) -> None:
         transaction.reply(200)
@@ -184,11 +229,10 @@ class PeerRequests:
 
 def _refused_body(transaction: ServerTransaction) -> bool:
     """A session is described by SDP (RFC 3261 section 8.2.3)."""
-    request = transaction.request
-    kind = (request.header("Content-Type") or "application/sdp").partition(";")[0].strip().lower()
-    if not request.message.body or kind == "application/sdp":
+    request = _request_of(transaction)
+    if not request.body or session_description(request):
         return False
-    transaction.reply(415, headers={"Accept": "application/sdp"})
+    transaction.reply(415, headers={"Accept": "application/sdp, multipart/mixed"})
     return True
 
 

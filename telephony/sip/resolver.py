@@ -6,7 +6,7 @@ NAPTR is not asked: it chooses the transport, and ours is always given, by the p
 import asyncio
 import ipaddress
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from sipmessage import URI
 
@@ -102,30 +102,36 @@ class Resolver:
         """Lately."""
         return self._failed.get(destination.address, 0.0) > asyncio.get_running_loop().time()
 
-    def resolve(self, uri: URI, otherwise: Destination, then: Callable[[Destination], None]) -> None:
-        """Call `then` with the next hop of a dialog: at once for an address, later for a name.
+    def resolve(
+        self, uri: URI, otherwise: Destination, then: Callable[[Sequence[Destination]], None]
+    ) -> None:
+        """Call `then` with the places of a dialog's next hop: at once for an address, later for a name.
 
-        A name that can't be found, or that also stands for `otherwise`, goes there: the call came through it.
+        A name that can't be found, or that also stands for `otherwise`, goes there first: the call came through it.
         """
         transport = transport_of(uri, otherwise.transport)
         literal = literal_address(uri.host)
         if literal is not None:
             port = uri.port or default_port(transport)
             same = (literal, port, transport) == (otherwise.host, otherwise.port, otherwise.transport)
-            then(otherwise if same else Destination(transport, literal, port, uri.host.strip("[]")))
+            then([otherwise if same else Destination(transport, literal, port, uri.host.strip("[]"))])
             return
         task = asyncio.get_running_loop().create_task(self._resolve(uri, transport, otherwise, then))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     async def _resolve(
-        self, uri: URI, transport: str, otherwise: Destination, then: Callable[[Destination], None]
+        self,
+        uri: URI,
+        transport: str,
+        otherwise: Destination,
+        then: Callable[[Sequence[Destination]], None],
     ) -> None:
         try:
             found = await self.destinations(uri.host, uri.port, transport)
         except OSError:
             found = [otherwise]
-        then(next((place for place in found if place.address == otherwise.address), found[0]))
+        then(sorted(found, key=lambda place: (place.address != otherwise.address, self.has_failed(place))))
 
     def close(self) -> None:
         self._names.close()

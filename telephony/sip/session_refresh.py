@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from sipmessage import Request, Response
 
-from .exchange import Exchange, show_credentials
+from .dialog_requests import DialogRequest
+from .exchange import show_credentials
 from .message import Envelope, retry_after_of
 from .running_transaction import Failure
 from .session_timer import LONGEST_S, MIN_INTERVAL_S, SessionExpires, SessionTimer, min_se_of
@@ -38,7 +39,7 @@ class SessionRefresh:
         )
         self.reinvite_pending = False
         self._peer_updates = False
-        self._reinvite: Exchange | None = None
+        self._reinvite: DialogRequest | None = None
         self._ack: Request | None = None
         self._min_se = MIN_INTERVAL_S
 
@@ -102,6 +103,8 @@ class SessionRefresh:
             self._refreshed(response)
             return
         self.reinvite_pending = False
+        if not self._call.in_session:
+            return
         if message.code in (408, 481):
             self._call.hang_up()  # RFC 3261 section 12.2.1.2: the dialog is gone
         elif message.code == 491:
@@ -127,6 +130,8 @@ class SessionRefresh:
 
     def on_failure(self, failure: Failure, text: str) -> None:
         self.reinvite_pending = False
+        if not self._call.in_session:
+            return
         if failure is Failure.TRANSPORT:
             self.timer.retry(TRY_AGAIN_S)  # counts as a 503 (section 8.1.3.1): a PBX that starts again, say
         else:
@@ -144,6 +149,6 @@ class SessionRefresh:
             if not self.reinvite_pending:
                 return  # a retransmission
             self.reinvite_pending = False
-        if self._call.dialog is not None:
+        if self._call.dialog is not None and self._call.in_session:
             self._call.dialog.refresh_target(response)
-        self.answered(response)
+            self.answered(response)

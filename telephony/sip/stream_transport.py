@@ -20,6 +20,7 @@ from .transport import Destination, Receiver, local_host_towards
 logger = logging.getLogger(__name__)
 
 CONNECT_S = 8.0
+CLOSE_S = 0.5
 MAX_UNSENT_BYTES = 1_000_000
 MAX_CONNECTIONS = 500
 PONG_S = 10.0  # RFC 5626 section 4.4.1
@@ -41,6 +42,7 @@ class _Connection(asyncio.Protocol):
         self._peer_answers_pings = False
         self._pong_due: asyncio.TimerHandle | None = None
         self._failure: str | None = None
+        self.gone = asyncio.Event()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
@@ -105,6 +107,7 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._pong_due is not None:
             self._pong_due.cancel()
+        self.gone.set()
         self._owner.lost(self, self._failure or (str(exc) if exc else "") or "connection closed by the peer")
 
 
@@ -123,6 +126,7 @@ class StreamTransport:
         self._host = host
         self._wildcard = host in ("0.0.0.0", "::")  # noqa: S104
         self._connections: dict[tuple[str, int], _Connection] = {}
+        self._closing: list[_Connection] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
         self._towards: dict[str, str] = {}
@@ -178,9 +182,22 @@ class StreamTransport:
         if self._server is not None:
             self._server.close()
         connections, self._connections = self._connections, {}
-        for connection in connections.values():
+        self._closing = [
+            connection for connection in connections.values() if connection.transport is not None
+        ]
+        for connection in self._closing:
             if connection.transport is not None:
                 connection.transport.close()
+
+    async def closed(self) -> None:
+        """After `close`: what was written has left. TLS says goodbye, which takes a round trip, or CLOSE_S at most."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_S):
+                await asyncio.gather(*(connection.gone.wait() for connection in self._closing))
+        for connection in self._closing:
+            if connection.transport is not None:
+                connection.transport.abort()
+        await asyncio.sleep(0)
 
     async def _connect(self, connection: _Connection, destination: Destination) -> None:
         try:
@@ -196,16 +213,14 @@ class StreamTransport:
     async def _dial(self, connection: _Connection, destination: Destination) -> None:
         loop = asyncio.get_running_loop()
         address = (destination.host, destination.port)
-        sock = _shared_socket(self._host if not self._wildcard else _any_like(destination.host), self._port)
+        host = _any_like(destination.host) if self._wildcard else self._host
         try:
-            await loop.sock_connect(sock, address)
+            sock = await _connected(host, self._port, address)
         except OSError as error:
-            sock.close()
             if error.errno not in _PORT_TAKEN:
                 raise
             # the last connection from our port to this peer still winds down
-            sock = _shared_socket(_any_like(destination.host), 0)
-            await loop.sock_connect(sock, address)
+            sock = await _connected(_any_like(destination.host), 0, address)
         name = destination.name or destination.host
         await loop.create_connection(
             lambda: connection, sock=sock, ssl=self._tls, server_hostname=name if self._tls else None
@@ -225,6 +240,16 @@ class StreamTransport:
 
 def _any_like(host: str) -> str:
     return "::" if ":" in host else "0.0.0.0"  # noqa: S104
+
+
+async def _connected(host: str, port: int, address: tuple[str, int]) -> socket.socket:
+    sock = _shared_socket(host, port)
+    try:
+        await asyncio.get_running_loop().sock_connect(sock, address)
+    except BaseException:  # also when it takes too long
+        sock.close()
+        raise
+    return sock
 
 
 def _shared_socket(host: str, port: int) -> socket.socket:

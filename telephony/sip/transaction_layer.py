@@ -33,6 +33,7 @@ class TransactionLayer:
         self.scheduler = scheduler
         self.transports: dict[str, Transport] = {}
         self.on_ack: Callable[[Envelope], None] = lambda _: None
+        self.is_of_a_call: Callable[[Envelope], bool] = lambda _: False
         self.on_way_broken: Callable[[Destination], None] = lambda _: None
         self._on_request = on_request
         self._clients: dict[tuple[str, str], ClientTransaction] = {}
@@ -72,9 +73,13 @@ class TransactionLayer:
         transaction.run(transaction.machine.start(request))
         return transaction
 
-    def send_ack(self, ack: Request, destination: Destination) -> bytes:
-        """The ACK of a 2xx is its own transaction without answer (RFC 3261 section 13.2.2.4). Returns it as sent."""
-        return self.send(with_via(ack, self.via(destination, new_branch())), destination)
+    def send_ack(self, ack: Request, destination: Destination) -> None:
+        """The ACK of a 2xx is its own transaction without answer (RFC 3261 section 13.2.2.4)."""
+        self.send(with_via(ack, self.via(destination, new_branch())), destination)
+
+    def as_sent(self, ack: Request, destination: Destination) -> bytes:
+        """The same ACK, to be sent over and over."""
+        return serialize(with_via(ack, self.via(destination, new_branch())))
 
     def receive(self, data: bytes, source: Destination) -> None:
         """One datagram or one framed message; never raises."""
@@ -123,11 +128,18 @@ class TransactionLayer:
             self.on_ack(request)
         elif known is not None:
             known.receive_retransmission()
-        elif len(self._servers) >= MAX_SERVER_TRANSACTIONS:
+        elif self._is_too_much(request):
             self.respond_statelessly(request, source, 503)
         else:
             transaction = self._servers[key] = ServerTransaction(self, key, request, source)
             self._on_request(transaction)
+
+    def _is_too_much(self, request: Envelope) -> bool:
+        """A flood of strangers must not keep out what our own peers have to say."""
+        held = len(self._servers)
+        return held >= MAX_SERVER_TRANSACTIONS and (
+            held >= 2 * MAX_SERVER_TRANSACTIONS or not self.is_of_a_call(request)
+        )
 
     def _response_destination(self, request: Envelope, source: Destination) -> Destination:
         """RFC 3261 section 18.2.2 and RFC 3581; `received` and `rport` go into the top Via."""

@@ -59,12 +59,12 @@ class Transport(Protocol):
 def local_host_towards(host: str) -> str:
     """Our address on the route to `host`; connecting a UDP socket sends nothing."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_DGRAM) as probe:
-        try:
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
             probe.connect((host, 9))
-        except OSError:
-            return "::1" if family == socket.AF_INET6 else "127.0.0.1"
-        return str(probe.getsockname()[0])
+            return str(probe.getsockname()[0])
+    except OSError:  # no way leads there: that shows when something is sent
+        return "::1" if family == socket.AF_INET6 else "127.0.0.1"
 
 
 def bound_socket(host: str, port: int, kind: socket.SocketKind = socket.SOCK_DGRAM) -> socket.socket:
@@ -124,7 +124,10 @@ class UdpTransport:
         host = self._towards.get(destination.host)
         if host is None:
             host = self._towards[destination.host] = local_host_towards(destination.host)
-        return host, self._socket_for(destination).getsockname()[1]
+        try:
+            return host, self._socket_for(destination).getsockname()[1]
+        except OSError:  # `send` will tell
+            return host, self._port
 
     def send(self, data: bytes, destination: Destination) -> None:
         try:

@@ -79,6 +79,7 @@ class UserAgent:
             raise RuntimeError("the user agent is already started")
         layer = TransactionLayer(asyncio.get_running_loop(), self._on_request)
         layer.on_ack = self._on_ack
+        layer.is_of_a_call = lambda request: self._call_of(request) is not None
         layer.on_way_broken = self._registrar.way_broken
         self._ways = Ways(
             layer,
@@ -113,11 +114,12 @@ class UserAgent:
         for task in self._tasks:
             task.cancel()
         self.watches.stop()
-        if self._ways is not None:
-            self._ways.close()
+        ways = self._open_ways
+        ways.close()
         self.media.close()
         layer.close()
         self._layer = self._ways = None
+        await ways.closed()
 
     @property
     def active_calls(self) -> int:
@@ -254,9 +256,8 @@ class UserAgent:
             transaction.reply(200 if known is not None else 481)
             return
         if request.to_tag is not None:
-            key = (request.call_id, request.to_tag)
-            call = self._calls.get(key) or self._ended_calls.get(key)
-            if call is not None and call.matches(request):
+            call = self._call_of(request)
+            if call is not None:
                 call.on_request(transaction)
             else:
                 transaction.reply(481)
@@ -274,6 +275,11 @@ class UserAgent:
             transaction.reply(481)
         else:
             transaction.reply(405)
+
+    def _call_of(self, request: Envelope) -> OutboundCall | EndedCall | None:
+        key = (request.call_id, request.to_tag or "")
+        call = self._calls.get(key) or self._ended_calls.get(key)
+        return call if call is not None and call.matches(request) else None
 
     def _on_ack(self, ack: Envelope) -> None:
         call = self._calls.get((ack.call_id, ack.to_tag or ""))

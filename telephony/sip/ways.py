@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from sipmessage import URI
@@ -36,6 +36,7 @@ class Ways:
         self._spawn = spawn
         self._resolver = Resolver(names)
         self._opening = asyncio.Lock()
+        self._streams: list[StreamTransport] = []
         layer.transports["udp"] = UdpTransport(layer, host, port)
 
     async def destinations_of(self, account: SipAccount) -> list[Destination]:
@@ -53,21 +54,23 @@ class Ways:
     def has_failed(self, destination: Destination) -> bool:
         return self._resolver.has_failed(destination)
 
-    def next_hop(self, uri: URI, otherwise: Destination, then: Callable[[Destination], None]) -> None:
+    def next_hop(
+        self, uri: URI, otherwise: Destination, then: Callable[[Sequence[Destination]], None]
+    ) -> None:
         """Where a dialog's requests go; opens the transport that the peer's Contact names, if need be."""
 
-        async def open_first(hop: Destination) -> None:
+        async def open_first(places: Sequence[Destination]) -> None:
             try:
-                await self._open(hop.transport)
+                await self._open(places[0].transport)
             except OSError:
-                hop = otherwise
-            self._layer.guarded(then, hop)
+                places = [otherwise]
+            self._layer.guarded(then, places)
 
-        def found(hop: Destination) -> None:
-            if hop.transport in self._layer.transports:
-                self._layer.guarded(then, hop)
+        def found(places: Sequence[Destination]) -> None:
+            if places[0].transport in self._layer.transports:
+                self._layer.guarded(then, places)
             else:
-                self._spawn(open_first(hop))
+                self._spawn(open_first(places))
 
         self._resolver.resolve(uri, otherwise, found)
 
@@ -81,6 +84,10 @@ class Ways:
     def close(self) -> None:
         self._resolver.close()
 
+    async def closed(self) -> None:
+        """When the layer has closed its transports: their connections are gone."""
+        await asyncio.gather(*(stream.closed() for stream in self._streams))
+
     async def _open(self, name: str) -> None:
         async with self._opening:
             if name in self._layer.transports:
@@ -92,4 +99,5 @@ class Ways:
                 tls = self._tls or ssl.create_default_context()
             transport = StreamTransport(self._layer, self._host, tls=tls, keep_alive_s=self._keep_alive_s)
             await transport.open()
+            self._streams.append(transport)
             self._layer.transports[name] = transport

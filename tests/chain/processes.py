@@ -65,6 +65,10 @@ class Processes:
         """Processes that ended by themselves."""
         return [name for name, process in self._running.items() if process.poll() is not None]
 
+    def exit_status(self, name: str) -> int | None:
+        """None while it runs."""
+        return self._running[name].poll()
+
     def kill(self, name: str) -> None:
         """As a crash: kill -9, of its children too, as a supervisor ends what a dead process leaves."""
         process = self._running.pop(name)

@@ -14,18 +14,16 @@ import pytest
 from campaigns import selectors
 from campaigns.models import Campaign
 from dialing import attempt as attempts
-from dialing import ports
 from dialing.attempt import State
 from dialing.calls_worker import CallsWorker
 from dialing.engine.loop import Engine
-from dialing.leases import database_time
 from dialing.records import Records
 from leads.models import CallAttempt, Lead, LeadStatus
 from telephony.demo_pbx.process import DemoPbxProcess, DemoPbxReady
 from telephony.models import Queue
-from tests.dialing import test_worker
 from tests.dialing.test_engine import Messages, eventually, while_running
-from tests.factories import make_campaign, make_contact_center, make_lead, make_port
+from tests.dialing.worker_with_ports import calls, worker_with_ports
+from tests.factories import make_campaign, make_contact_center, make_lead
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -67,13 +65,8 @@ def pbx(tmp_path: Path) -> Iterator[DemoPbxReady]:
 
 @pytest.fixture
 def worker(pbx: DemoPbxReady) -> Iterator[CallsWorker]:
-    for extension in ("6001", "6002"):
-        make_port(extension=extension, password=f"pw{extension}", registrar_port=pbx.sip_port)
-    worker = CallsWorker(capacity=2, name="test worker")
-    worker.start()
-    test_worker.eventually(lambda: ports.registered(database_time()).count() == 2)
-    yield worker
-    worker.close()
+    with worker_with_ports(pbx.sip_port, "6001", "6002") as worker:
+        yield worker
 
 
 def campaign(pbx: DemoPbxReady) -> Campaign:
@@ -138,7 +131,7 @@ def test_i5_calls_whose_agents_leave_are_cancelled_or_passed_on_and_counted_when
     answered = selectors.summary(owner).answered
     assert (answered.persons, answered.abandoned) == (2, 1)
 
-    log = {call["number"]: call for call in test_worker.calls(pbx)}
+    log = {call["number"]: call for call in calls(pbx)}
     assert log[NEVER_ANSWERS]["answered_at"] is None
     assert {number: log[number]["transfer_result"] for number in (ANSWERS, ANSWERS_TOO)} == {
         ANSWERS: "480",

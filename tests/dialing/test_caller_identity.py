@@ -8,18 +8,16 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
-from django.utils import timezone
 
 from campaigns import services
 from campaigns.models import Campaign
-from dialing import ports
 from dialing.calls_worker import CallsWorker
 from leads.models import CallAttempt
 from telephony.sip.message import Envelope
-from tests.factories import make_attempt, make_campaign, make_lead, make_port
+from tests.factories import make_attempt, make_campaign, make_lead
 from tests.sip.loopback_peer import Behaviour, LoopbackPeer, peer_in_thread
 
-from .test_worker import eventually
+from .worker_with_ports import worker_with_ports
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -32,12 +30,8 @@ def peer() -> Iterator[LoopbackPeer]:
 
 @pytest.fixture
 def worker(peer: LoopbackPeer) -> Iterator[CallsWorker]:
-    make_port(extension="6001", password="secret", registrar_port=peer.port)
-    worker = CallsWorker(capacity=1, name="caller identity")
-    worker.start()
-    eventually(lambda: ports.registered(timezone.now()).count() == 1)
-    yield worker
-    worker.close()
+    with worker_with_ports(peer.port, "6001") as worker:
+        yield worker
 
 
 def invite_of(worker: CallsWorker, peer: LoopbackPeer, **fields: Any) -> Envelope:

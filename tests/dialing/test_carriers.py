@@ -15,15 +15,15 @@ from django.utils import timezone
 
 from campaigns.models import Campaign
 from dialing import attempt as attempts
-from dialing import carriers, ports
+from dialing import carriers
 from dialing.attempt import Outcome, State
-from dialing.calls_worker import CallsWorker
 from dialing.capacity import Capacity, capacity
 from dialing.pacing import Demand, Pacer, Supply
 from dialing.reasons import why_not_dialing
 from leads.models import CallAttempt, Lead, LeadStatus
 from telephony.demo_pbx.process import DemoPbxProcess, DemoPbxReady
 from telephony.models import Carrier, ContactCenter, DialerPort
+from tests.dialing.worker_with_ports import worker_with_ports
 from tests.factories import make_attempt, make_campaign, make_lead, make_leads, make_port, make_queue
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -153,20 +153,7 @@ def busy_trunk(tmp_path: Path) -> Iterator[DemoPbxReady]:
 
 def test_a_503_with_retry_after_lets_the_carrier_rest_and_the_lead_wait(busy_trunk: DemoPbxReady) -> None:
     trunk = Carrier.objects.create(name="trunk")
-    for extension in ("6001", "6002"):
-        make_port(
-            extension=extension,
-            password=f"pw{extension}",
-            registrar_port=busy_trunk.sip_port,
-            carrier=trunk,
-        )
-    worker = CallsWorker(capacity=2, name="test worker")
-    worker.start()
-    try:
-        deadline = time.monotonic() + 5
-        while ports.registered(timezone.now()).count() < 2:
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
+    with worker_with_ports(busy_trunk.sip_port, "6001", "6002", carrier=trunk) as worker:
         campaign = make_campaign(queue=make_queue(pilot_number="7000"))
         first = make_attempt(make_lead(campaign, phone_number="554100000106"))
         second = make_attempt(make_lead(campaign, phone_number="554100000116"))
@@ -183,8 +170,6 @@ def test_a_503_with_retry_after_lets_the_carrier_rest_and_the_lead_wait(busy_tru
         assert second.reason in {"The carrier trunk rests.", "No dialer port of this worker was free."}
         lead = Lead.objects.get(phone_number="554100000116")
         assert (lead.pool, lead.attempts) == (Lead.Pool.WAITING, 0)
-    finally:
-        worker.close()
 
 
 def test_the_pacer_plans_no_faster_than_the_carriers_take() -> None:

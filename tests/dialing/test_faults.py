@@ -16,7 +16,8 @@ from dialing.calls_worker import CallsWorker
 from leads.models import CallAttempt, Lead
 from telephony.demo_pbx.process import DemoPbxProcess, DemoPbxReady
 from telephony.models import DialerPort
-from tests.dialing.test_worker import PBX, attempt, calls, eventually
+from tests.dialing.test_worker import PBX, attempt
+from tests.dialing.worker_with_ports import calls, eventually, worker_with_ports
 from tests.factories import make_attempt, make_port
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -38,12 +39,8 @@ def pbx(tmp_path: Path) -> Iterator[DemoPbxReady]:
 
 @pytest.fixture
 def worker(quick_leases: None, pbx: DemoPbxReady) -> Iterator[CallsWorker]:
-    make_port(extension="6001", password="pw6001", registrar_port=pbx.sip_port)
-    worker = CallsWorker(capacity=1, name="test worker")
-    worker.start()
-    eventually(lambda: ports.registered(timezone.now()).count() == 1)
-    yield worker
-    worker.close()
+    with worker_with_ports(pbx.sip_port, "6001") as worker:
+        yield worker
 
 
 def assert_not_dialed(made: CallAttempt, reason: str, pbx: DemoPbxReady) -> None:

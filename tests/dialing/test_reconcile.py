@@ -3,8 +3,7 @@
 import asyncio
 import json
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from leads.models import CallAttempt, Lead, LeadStatus
 from telephony.demo_pbx.process import DemoPbxProcess, DemoPbxReady
 from telephony.models import DialerPort
 from telephony.sip.account import SipAccount
+from tests.dialing.worker_with_ports import eventually, worker_with_ports
 from tests.factories import make_attempt, make_campaign, make_lead, make_leads, make_port
 
 pytestmark = pytest.mark.django_db
@@ -149,19 +149,8 @@ def pbx(tmp_path: Path) -> Iterator[DemoPbxReady]:
 def worker(pbx: DemoPbxReady, monkeypatch: pytest.MonkeyPatch) -> Iterator[CallsWorker]:
     monkeypatch.setattr(reports, "EVERY", 0.2)
     monkeypatch.setattr(worker_upkeep, "RENEW_ATTEMPTS_EVERY", 0.2)
-    make_port(extension="6001", password="pw6001", registrar_port=pbx.sip_port)
-    worker = CallsWorker(capacity=1, name="test worker")
-    worker.start()
-    eventually(lambda: ports.registered(timezone.now()).count() == 1)
-    yield worker
-    worker.close()
-
-
-def eventually(condition: Callable[[], object], within: float = 8.0) -> None:
-    deadline = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.02)
+    with worker_with_ports(pbx.sip_port, "6001") as worker:
+        yield worker
 
 
 class Nobody:

@@ -15,7 +15,7 @@ from telephony.models import DialerPort
 from tests.factories import make_attempt, make_campaign, make_lead, make_port
 from tests.sip.loopback_peer import Behaviour, LoopbackPeer, peer_in_thread
 
-from .test_worker import eventually
+from .worker_with_ports import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -19,7 +19,7 @@ from tests.factories import make_attempt, make_campaign, make_lead, make_port
 from tests.sip.dns_server import DnsServer, dns_server
 from tests.sip.loopback_peer import Behaviour, LoopbackPeer, peer_in_thread
 
-from .test_worker import eventually
+from .worker_with_ports import eventually
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

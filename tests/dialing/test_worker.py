@@ -1,9 +1,8 @@
 """The calls worker against a real SIP peer: what is dialed, how often, and what is recorded (I2, I3, I4, I6)."""
 
-import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from dialing.calls_worker import CallsWorker
 from leads.models import CallAttempt, Lead, LeadStatus
 from telephony.demo_pbx.process import DemoPbxProcess, DemoPbxReady
 from telephony.models import DialerPort
+from tests.dialing.worker_with_ports import calls, eventually, worker_with_ports
 from tests.factories import make_attempt, make_campaign, make_lead, make_port, make_queue
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -30,13 +30,6 @@ PBX: dict[str, Any] = {
 }
 
 
-def eventually(condition: Callable[[], object], within: float = 5.0) -> None:
-    deadline = time.monotonic() + within
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about"
-        time.sleep(0.02)
-
-
 @pytest.fixture
 def pbx(tmp_path: Path) -> Iterator[DemoPbxReady]:
     with DemoPbxProcess(tmp_path) as process:
@@ -45,14 +38,8 @@ def pbx(tmp_path: Path) -> Iterator[DemoPbxReady]:
 
 @pytest.fixture
 def worker(pbx: DemoPbxReady) -> Iterator[CallsWorker]:
-    """A calls worker with two registered ports."""
-    for extension in ("6001", "6002"):
-        make_port(extension=extension, password=f"pw{extension}", registrar_port=pbx.sip_port)
-    worker = CallsWorker(capacity=2, name="test worker")
-    worker.start()
-    eventually(lambda: ports.registered(timezone.now()).count() == 2)
-    yield worker
-    worker.close()
+    with worker_with_ports(pbx.sip_port, "6001", "6002") as worker:
+        yield worker
 
 
 def campaign(**fields: Any) -> Campaign:
@@ -61,11 +48,6 @@ def campaign(**fields: Any) -> Campaign:
 
 def attempt(number: str, of: Campaign | None = None) -> CallAttempt:
     return make_attempt(make_lead(of or campaign(), phone_number=number))
-
-
-def calls(pbx: DemoPbxReady) -> list[dict[str, Any]]:
-    lines = [json.loads(line) for line in pbx.log.read_text().splitlines()] if pbx.log.exists() else []
-    return [line for line in lines if line["event"] == "call"]
 
 
 @pytest.mark.parametrize(

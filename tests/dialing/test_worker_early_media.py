@@ -6,21 +6,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.utils import timezone
 
 from campaigns.models import Campaign
-from dialing import ports
 from dialing.calls_worker import CallsWorker
 from leads.models import CallAttempt, LeadStatus
 from telephony.demo_pbx.process import DemoPbxProcess, DemoPbxReady
 from telephony.models import ResultRule
-from tests.dialing.test_worker import eventually
+from tests.dialing.worker_with_ports import eventually, worker_with_ports
 from tests.factories import (
     installed_result_rules,
     make_attempt,
     make_campaign,
     make_lead,
-    make_port,
     make_queue,
 )
 
@@ -46,12 +43,8 @@ def pbx(tmp_path: Path) -> Iterator[DemoPbxReady]:
 @pytest.fixture
 def worker(pbx: DemoPbxReady) -> Iterator[CallsWorker]:
     installed_result_rules()
-    make_port(extension="6001", password="pw6001", registrar_port=pbx.sip_port)
-    worker = CallsWorker(capacity=1, name="test worker")
-    worker.start()
-    eventually(lambda: ports.registered(timezone.now()).count() == 1)
-    yield worker
-    worker.close()
+    with worker_with_ports(pbx.sip_port, "6001") as worker:
+        yield worker
 
 
 def called(worker: CallsWorker, number: str, **fields: Any) -> CallAttempt:

@@ -5,16 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.utils import timezone
 
 from campaigns.models import Campaign
-from dialing import ports
 from dialing.calls_worker import CallsWorker
 from leads import evidence
 from leads.models import AmdEvidence, CallAttempt, LeadStatus
 from telephony.demo_pbx.process import DemoPbxProcess, DemoPbxReady
-from tests.dialing.test_worker import eventually
-from tests.factories import make_attempt, make_campaign, make_lead, make_port, make_queue
+from tests.dialing.worker_with_ports import eventually, worker_with_ports
+from tests.factories import make_attempt, make_campaign, make_lead, make_queue
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -32,12 +30,8 @@ def pbx(tmp_path: Path) -> Iterator[DemoPbxReady]:
 
 @pytest.fixture
 def worker(pbx: DemoPbxReady) -> Iterator[CallsWorker]:
-    make_port(extension="6001", password="pw6001", registrar_port=pbx.sip_port)
-    worker = CallsWorker(capacity=1, name="test worker")
-    worker.start()
-    eventually(lambda: ports.registered(timezone.now()).count() == 1)
-    yield worker
-    worker.close()
+    with worker_with_ports(pbx.sip_port, "6001") as worker:
+        yield worker
 
 
 def attempt(number: str, **fields: Any) -> CallAttempt:

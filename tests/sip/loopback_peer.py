@@ -7,6 +7,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, cast
 
@@ -63,6 +64,7 @@ class LoopbackPeer:
         self.break_connections: Callable[[], None] = lambda: None
         self.transport = "udp"
         self.host = "127.0.0.1"
+        self.contact = ""
         self._send: Send = lambda data: None
         self._tag = new_tag()
         self._branches = itertools.count(1)
@@ -112,9 +114,8 @@ class LoopbackPeer:
     ) -> None:
         assert isinstance(envelope.message, Request)
         response: Response = make_response(envelope.message, code, to_tag=self._tag)
-        response.headers.set(
-            "Contact", f"<sip:peer@{self._bracketed}:{self.port};transport={self.transport}>"
-        )
+        ours = f"<sip:peer@{self._bracketed}:{self.port};transport={self.transport}>"
+        response.headers.set("Contact", self.contact or ours)
         for name, value in (headers or {}).items():
             response.headers.set(name, value)
         if body:
@@ -313,16 +314,28 @@ async def loopback_peer(
 
 
 @contextmanager
-def peer_in_thread(behaviour: Behaviour | None = None, *, port: int = 0) -> Iterator[LoopbackPeer]:
-    """A UDP peer with a loop of its own, for tests that have none."""
+def peer_in_thread(
+    behaviour: Behaviour | None = None,
+    *,
+    transport: str = "udp",
+    certificate: Path | None = None,
+    port: int = 0,
+) -> Iterator[LoopbackPeer]:
+    """A peer with a loop of its own, for tests that have none. `certificate`: a folder with `crt` and `key`."""
+    tls = None
+    if certificate is not None:
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(certificate / "crt", certificate / "key")
     ready: SimpleQueue[LoopbackPeer] = SimpleQueue()
     loop = asyncio.new_event_loop()
     over = asyncio.Event()
 
     async def serve() -> None:
-        async with loopback_peer(behaviour, port=port) as peer:
+        async with loopback_peer(behaviour, transport=transport, tls=tls, port=port) as peer:
             ready.put(peer)
             await over.wait()
+        if tls is not None:
+            await asyncio.sleep(0.1)  # a handshake that failed ends in its own time
 
     thread = threading.Thread(target=loop.run_until_complete, args=(serve(),), daemon=True)
     thread.start()

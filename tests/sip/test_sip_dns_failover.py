@@ -140,3 +140,52 @@ def test_a_line_leaves_a_server_that_misses_pings_and_goes_back_and_takes_no_bin
         await asyncio.wait([keeping])
 
     play(story, Behaviour(), Behaviour())
+
+
+def test_requests_within_a_call_go_to_the_next_server_of_the_peers_name(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("telephony.sip.dialog_requests.NEXT_PLACE_AFTER_S", 0.3)
+
+    async def story(agent: UserAgent, peers: list[LoopbackPeer], dns: DnsServer) -> None:
+        first, second = peers
+        first.contact = "<sip:peer@pbx.test>"
+        plan = CallPlan(ACCOUNT, "0600", transfer_to="7000", transfer_timeout_s=1.0)
+        report = await place_call(agent, plan)
+        assert report.result is CallResult.SUCCESS
+        assert (len(first.requests("ACK")), len(first.requests("BYE"))) == (1, 0)
+        assert {len(second.requests(method)) for method in ("REFER", "BYE")} == {1}
+        assert agent.active_calls == 0
+
+    play(story, Behaviour(ignores=frozenset({"REFER", "BYE"})), Behaviour(notifies=()))
+
+
+@pytest.mark.parametrize(
+    "contact",
+    ["<sip:peer@[2001:db8::1]>", f"<sip:peer@{'a' * 64}.test>", "<sip:peer@nobody.test>", "<sip:peer@a..b>"],
+    ids=["IPv6 where there is none", "no host name", "unknown name", "empty label"],
+)
+def test_a_contact_to_which_no_way_leads_leaves_no_call(
+    contact: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The peer's Contact is where our ACK and BYE go."""
+    monkeypatch.setattr("dialing.call.BYE_DEADLINE_S", 0.5)
+    ours = socket.socket
+
+    def no_ipv6(family: int = socket.AF_INET, *args: int, **options: int) -> socket.socket:
+        if family == socket.AF_INET6:
+            raise OSError(97, "Address family not supported by protocol")
+        return ours(family, *args, **options)
+
+    async def run() -> None:
+        async with asyncio.timeout(20), loopback_peer() as peer, dns_server() as dns:
+            agent = UserAgent(names=dns.names())
+            await agent.start()
+            peer.contact = contact
+            monkeypatch.setattr("telephony.sip.transport.socket.socket", no_ipv6)
+            report = await place_call(agent, CallPlan(peer.account(), "0600", hold_s=0.05))
+            assert report.answered_at is not None
+            await eventually(lambda: agent.active_calls == 0, within=15)
+            await agent.stop()
+
+    asyncio.run(run())

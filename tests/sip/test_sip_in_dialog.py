@@ -126,6 +126,6 @@ def test_a_session_that_is_not_described_by_sdp_is_refused(method: str) -> None:
     sim.answer()
     sim.request(method, body=b"01 00 49", headers={"Content-Type": "application/isup"})
     assert sim.methods[-1] == "415"
-    assert sim.wire.sent[-1][0].header("Accept") == "application/sdp"
+    assert sim.wire.sent[-1][0].header("Accept") == "application/sdp, multipart/mixed"
     sim.request(method, body=SDP, headers={"Content-Type": "Application/SDP; charset=utf-8"})
     assert sim.methods[-1] == "200"

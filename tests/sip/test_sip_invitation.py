@@ -188,3 +188,53 @@ def test_a_silent_server_that_is_heard_of_after_all_is_cancelled_and_its_answer_
     sim.respond(200, new, tag="next", body=SDP)
     assert sim.call.state is CallState.ANSWERED
     assert sim.listener.events == ["ringing 180", "answered"]
+
+
+# --- what the peer asks before it answers -------------------------------------------------------------------
+
+
+def ringing(headers: dict[str, str] | None = None, body: bytes = b"") -> SimulatedCall:
+    sim = SimulatedCall()
+    sim.call.start()
+    sim.respond(183, sim.last("INVITE"), headers=headers, body=body)
+    return sim
+
+
+@pytest.mark.parametrize(
+    ("method", "code"),
+    [
+        ("UPDATE", "200"),
+        ("INFO", "200"),
+        ("OPTIONS", "200"),
+        ("INVITE", "491"),
+        ("BYE", "481"),
+        ("NOTIFY", "481"),
+    ],
+)
+def test_what_may_be_asked_before_the_answer_is_answered(method: str, code: str) -> None:
+    sim = ringing()
+    sim.request(method)
+    assert sim.methods[-1] == code
+    sim.request(method, tag="stranger")
+    assert sim.methods[-1] == "481"
+    sim.respond(200, sim.last("INVITE"), body=SDP)
+    assert sim.call.state is CallState.ANSWERED
+    sim.request("OPTIONS", cseq=100)
+    assert sim.methods[-1] == "500"  # the answered dialog counts on
+
+
+def test_an_early_offer_is_taken_where_ours_was_answered() -> None:
+    """RFC 3311 section 5.1: an offer that is open must be answered first."""
+    sim = ringing(body=SDP)
+    sim.request("UPDATE", body=SDP)
+    assert sim.methods[-1] == "491"
+    sim = ringing({**RELIABLE, "RSeq": "1"}, SDP)
+    sim.request("UPDATE", body=SDP.replace(b"4000", b"4002"), headers={"Contact": "<sip:moved@192.0.2.77>"})
+    assert sim.methods[-1] == "200"
+    assert b"m=audio 40000 RTP/AVP 8" in sim.last("200").message.body
+    assert sim.media.remote == ("192.0.2.9", 4002, 8)
+    sim.request("UPDATE", body=SDP.replace(b"RTP/AVP 8", b"RTP/AVP 18"))
+    assert sim.methods[-1] == "488"
+    sim.respond(200, sim.last("INVITE"))
+    assert sim.call.state is CallState.ANSWERED
+    assert sim.media.remote == ("192.0.2.9", 4002, 8)
