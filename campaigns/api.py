@@ -60,6 +60,7 @@ class CampaignSerializer(ModelSerializer):
     weekdays = serializers.ListField(
         child=serializers.IntegerField(min_value=1, max_value=7),
         allow_empty=False,
+        min_length=1,  # says in the schema what `allow_empty` holds
         max_length=7,
         help_text="ISO days of week: 1 is Monday, 7 is Sunday.",
     )
