@@ -11,7 +11,7 @@ from django.core.exceptions import (
     SuspiciousOperation,
     ValidationError,
 )
-from django.db import DataError, IntegrityError
+from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.db.models.deletion import ProtectedError, RestrictedError
 from django.http import Http404, UnreadablePostError
 from django.utils.translation import gettext as _
@@ -21,6 +21,7 @@ from rest_framework.views import exception_handler
 
 from accounts.api_formats import TooLarge
 from accounts.audit import StaleError
+from accounts.database_away import RETRY_AFTER, is_away
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -60,6 +61,20 @@ class Stale(exceptions.APIException):
 
     status_code = status.HTTP_412_PRECONDITION_FAILED
     default_code = "stale"
+
+
+class Unavailable(exceptions.APIException):
+    """The database can't be reached; `wait` becomes Retry-After."""
+
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_code = "unavailable"
+    wait = RETRY_AFTER
+
+
+def unavailable_words() -> str:
+    return _(
+        "The database does not answer. Try again in a few seconds; what you have just sent may not have been kept."
+    )
 
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -103,6 +118,8 @@ def _translated(error: Exception) -> Exception:
             return Conflict(_protected(error))
         case IntegrityError():
             return Conflict(_("This collides with a change that somebody else just made. Read it again."))
+        case OperationalError() | InterfaceError() if is_away(error):
+            return Unavailable(unavailable_words())
         case DataError():
             return exceptions.ValidationError(
                 _("A value is out of range or has characters that can't be kept.")

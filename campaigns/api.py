@@ -7,7 +7,7 @@ from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema, extend_schema_field, inline_serializer
-from rest_framework import mixins, serializers
+from rest_framework import mixins, serializers, status
 from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -60,6 +60,7 @@ class CampaignSerializer(ModelSerializer):
     weekdays = serializers.ListField(
         child=serializers.IntegerField(min_value=1, max_value=7),
         allow_empty=False,
+        min_length=1,  # says in the schema what `allow_empty` holds
         max_length=7,
         help_text="ISO days of week: 1 is Monday, 7 is Sunday.",
     )
@@ -165,9 +166,19 @@ class CampaignViewSet(CrudViewSet):
             **changes(campaign, serializer.validated_data),
         )
 
-    def perform_destroy(self, instance: Campaign) -> None:
-        actor: Any = self.request.user
-        services.delete_campaign(actor, instance)
+    @extend_schema(responses={202: CampaignSerializer, 204: None})
+    def destroy(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Deletes a stopped campaign with its schedules, leads and uploads; the records of its calls are kept.
+
+        204: it is gone. 202: it is large and goes in the background; its `state` is DELETING until it is gone, and
+        nothing of it can be changed or started any more.
+        """
+        actor: Any = request.user
+        campaign: Campaign = self.get_object()
+        if services.delete_campaign(actor, campaign):
+            return Response(status=status.HTTP_204_NO_CONTENT)
+        campaign.refresh_from_db(fields=["state"])
+        return Response(self.get_serializer(campaign).data, status=status.HTTP_202_ACCEPTED)
 
     @extend_schema(request=None, responses=CampaignSerializer)
     @action(detail=True, methods=["post"], filterset_class=None)

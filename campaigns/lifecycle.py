@@ -4,6 +4,7 @@ schedule:  NOT_RUNNING -> RUNNING -> FINISHED      (window open and campaign sta
            RUNNING -> NOT_RUNNING                  (campaign stopped)
            RUNNING <-> DNC_OOS                     (do-not-call service lost, back)
 campaign:  STOPPED <-> STARTED, and STARTED -> STOPPED when the last schedule has ended
+           STOPPED -> DELETING                     (`campaigns.deletion`)
 """
 
 from datetime import datetime
@@ -24,6 +25,8 @@ _OPEN = (Schedule.State.RUNNING, Schedule.State.DNC_OOS)
 
 def start_obstacles(campaign: Campaign, now: datetime) -> list[str]:
     """Why the campaign can't be started, in words; empty when it can."""
+    if campaign.is_being_deleted:
+        return [_("The campaign is being deleted.")]
     obstacles = []
     if not campaign.group.enabled:
         obstacles.append(_("The dialer group %(group)s is disabled.") % {"group": campaign.group})

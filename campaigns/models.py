@@ -33,6 +33,8 @@ class Campaign(models.Model):
     class State(models.TextChoices):
         STOPPED = "STOPPED", _("Stopped")
         STARTED = "STARTED", _("Started")
+        DELETING = "DELETING", _("Being deleted")
+        """On its way out (`campaigns.deletion`): it never leaves this state."""
 
     class AmdProfile(models.TextChoices):
         PROTECT_PEOPLE = "PROTECT_PEOPLE", _("Protect people")
@@ -193,6 +195,15 @@ class Campaign(models.Model):
     @property
     def is_started(self) -> bool:
         return self.state == self.State.STARTED
+
+    @property
+    def is_stopped(self) -> bool:
+        """Settings, schedules and leads may change."""
+        return self.state == self.State.STOPPED
+
+    @property
+    def is_being_deleted(self) -> bool:
+        return self.state == self.State.DELETING
 
 
 class Schedule(models.Model):

@@ -15,12 +15,11 @@ from django.utils.translation import gettext as _
 from accounts import audit, scope
 from accounts.models import Change, User
 from accounts.scope import Action
-from campaigns import calendar, lifecycle
+from campaigns import calendar, deletion, lifecycle, tasks
 from campaigns.models import Campaign, Schedule
 from leads import pool
 from leads.models import CallAttempt
 from leads.phone_numbers import is_country
-from leads.services import remove_all as remove_leads
 
 CALENDAR_FIELDS = frozenset({"start_date", "end_date", "start_time", "end_time", "weekdays", "time_zone"})
 """Set at creation; afterwards dates and hours change through the schedules (G 6.4)."""
@@ -168,12 +167,19 @@ def stop_campaign(actor: User | None, campaign: Campaign) -> bool:
 
 
 @transaction.atomic
-def delete_campaign(actor: User | None, campaign: Campaign) -> None:
-    """Deletes a stopped campaign with its schedules, leads and uploads; call records stay (SPEC 4)."""
+def delete_campaign(actor: User | None, campaign: Campaign) -> bool:
+    """Deletes a stopped campaign with its schedules, leads and uploads; call records stay (SPEC 4).
+
+    True: it is gone. False: it is large, and goes in the background.
+    """
     current = _stopped(actor, Action.DELETE, campaign)
     audit.deleted(actor, current)
-    remove_leads(current)
-    current.delete()
+    if deletion.is_small(current):
+        deletion.remove(current)
+        return True
+    deletion.begin(current)
+    transaction.on_commit(tasks.ask_for_deletion)
+    return False
 
 
 @transaction.atomic
@@ -253,6 +259,8 @@ def _stopped(actor: User | None, action: Action, campaign: Campaign) -> Campaign
     current = Campaign.objects.select_for_update().filter(pk=campaign.pk).first()
     if current is None:
         raise PermissionDenied(_("The campaign does not exist any more."))
+    if current.is_being_deleted:
+        raise ValidationError(_("The campaign is being deleted."))
     if current.is_started:
         raise ValidationError(_("The campaign is started. Stop it first."))
     return current

@@ -103,8 +103,6 @@ class ScopedModelAdmin(ModelAdmin):  # type: ignore[misc]
     list_filter_submit = False
     list_fullwidth = True
     change_form_before_template = "dialer/seen.html"
-    locked_words: str | Promise = ""
-    """Why a row that the user may delete can't be deleted now, where that is its state."""
     stays_words: str | Promise = ""
     """What a deletion leaves."""
     empty_words: str | Promise = ""
@@ -169,6 +167,10 @@ class ScopedModelAdmin(ModelAdmin):  # type: ignore[misc]
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self._may(request, Action.DELETE, obj)
 
+    def why_locked(self, row: Any) -> str:
+        """Why a row that the user may change can't be changed or deleted now, where that is its state."""
+        return ""
+
     # --- choices ------------------------------------------------------------------------------------
     def choices(self, request: HttpRequest, db_field: Any) -> QuerySet[Any]:
         """Rows that a foreign key of this form offers."""
@@ -224,9 +226,9 @@ class ScopedModelAdmin(ModelAdmin):  # type: ignore[misc]
             return HttpResponseRedirect(self.url("change", object_id))
         except PermissionDenied:
             row = self.get_object(request, object_id)
-            if row is None or not self.locked_words or not self._may(request, Action.DELETE, row):
+            if row is None or not self.why_locked(row) or not self._may(request, Action.DELETE, row):
                 raise
-            messages.error(request, str(self.locked_words))  # their right, but not now
+            messages.error(request, self.why_locked(row))  # their right, but not now
             return HttpResponseRedirect(self.url("change", object_id))
         return response
 
@@ -238,9 +240,9 @@ class ScopedModelAdmin(ModelAdmin):  # type: ignore[misc]
             return super().changeform_view(request, object_id, *args, **kw)
         except PermissionDenied:
             row = self.get_object(request, object_id) if object_id else None
-            if row is None or not self.locked_words or not self._may(request, Action.CHANGE, row):
+            if row is None or not self.why_locked(row) or not self._may(request, Action.CHANGE, row):
                 raise
-            raise PermissionDenied(str(self.locked_words)) from None
+            raise PermissionDenied(self.why_locked(row)) from None
 
     # --- history ------------------------------------------------------------------------------------
     def history_view(

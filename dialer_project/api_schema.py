@@ -23,6 +23,7 @@ _DESCRIPTIONS = {
     "413": "The body is too large.",
     "415": "The body's content type is not known here.",
     "429": "Too many tries.",
+    "503": "The database does not answer; `Retry-After` says when to ask again.",
 }
 
 
@@ -61,7 +62,7 @@ def _codes(path: str, method: str) -> list[str]:
         codes.append("409")
     if path.endswith(("/auth/token/", "/push/")):
         codes.append("429")
-    return codes
+    return [*codes, "503"]
 
 
 def _response(description: str) -> dict[str, Any]:

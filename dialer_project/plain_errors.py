@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.db import OperationalError
 
+from accounts.database_away import is_away
 from dialer_project import env
 from dialer_project.embedded.account import EmbeddedError
 from dialer_project.processes.failure import StartError
@@ -28,9 +29,7 @@ def explain(error: BaseException) -> str | None:
 
 
 def _database(error: OperationalError) -> str | None:
-    """Only errors of the connection itself; a statement's error is a fault of ours."""
-    state = getattr(error.__cause__, "sqlstate", None)
-    if state is not None and state[:2] not in {"08", "28", "3D", "53", "57"}:
+    if not is_away(error):
         return None
     reason = _first_line(error)
     if env.text("DATABASE_URL", ""):

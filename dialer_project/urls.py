@@ -7,6 +7,8 @@ from dialer_project import health
 from dialer_project.metrics import metrics
 from dnc.views import donotcall
 
+handler500 = "dialer_project.failed.failed"
+
 urlpatterns = [
     path("donotcall", donotcall, name="donotcall"),
     path("healthz", health.healthz, name="healthz"),

@@ -93,6 +93,8 @@ def why_none_dials(campaigns: Collection[Campaign], now: datetime) -> dict[int, 
 
 
 def _stopped(campaign: Campaign, moment: Moment) -> str:
+    if campaign.is_being_deleted:
+        return _("The campaign is being deleted.")
     return "" if campaign.is_started else _("The campaign is stopped.")
 
 

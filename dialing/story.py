@@ -53,6 +53,8 @@ def next_call(lead: Lead, now: datetime) -> NextCall:
         return NextCall(None, _("The lead is in a call."))
     if lead.pool == Lead.Pool.DONE:
         return NextCall(None, _why_never(lead))
+    if lead.campaign.is_being_deleted:
+        return NextCall(None, _("The campaign is being deleted."))
     campaign, due = lead.campaign, max(lead.next_attempt_at, now)
     schedule = Schedule.objects.filter(campaign=campaign, closes_at__gt=due).order_by("opens_at").first()
     if schedule is None:

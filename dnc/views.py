@@ -14,6 +14,8 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
+from accounts.database_away import RETRY_AFTER
+
 PATH = "/donotcall"
 _LONGEST_BODY = 4096
 _LOOK_UP = "SELECT EXISTS (SELECT FROM dnc_dncnumber WHERE number = %s)"
@@ -25,22 +27,23 @@ def donotcall(request: HttpRequest) -> JsonResponse:
     """`{"number": "554181021119"}` -> `{"number": "554181021119", "doNotCall": true}`; 400 names what is wrong,
     503 says that the list can't be read: nobody may be dialed on it then."""
     status, body = _answer(request.body)
-    return JsonResponse(body, status=status)
+    return JsonResponse(body, status=status, headers=_headers(status))
 
 
 def answer_wsgi(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
     """The same as a WSGI application."""
     length = environ.get("CONTENT_LENGTH") or "0"
-    headers = [("Content-Type", "application/json")]
+    headers = {"Content-Type": "application/json"}
     if environ["REQUEST_METHOD"] != "POST":
-        headers.append(("Allow", "POST"))
+        headers["Allow"] = "POST"
         status, body = HTTPStatus.METHOD_NOT_ALLOWED, _error("Use POST.")
     elif not length.isdigit() or int(length) > _LONGEST_BODY:
         status, body = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _error("The body is too large.")
     else:
         status, body = _answer(environ["wsgi.input"].read(int(length)))
     data = json.dumps(body).encode()
-    start_response(f"{status.value} {status.phrase}", [*headers, ("Content-Length", str(len(data)))])
+    headers |= {**_headers(status), "Content-Length": str(len(data))}
+    start_response(f"{status.value} {status.phrase}", list(headers.items()))
     return [data]
 
 
@@ -54,8 +57,14 @@ def _answer(body: bytes) -> tuple[HTTPStatus, dict[str, Any]]:
     try:
         listed = _is_listed(int(number))
     except (OperationalError, InterfaceError):
-        return HTTPStatus.SERVICE_UNAVAILABLE, _error("The list can't be read now.")
+        return HTTPStatus.SERVICE_UNAVAILABLE, _error(
+            "The list can't be read now: the database does not answer. Call nobody, and ask again in a few seconds."
+        )
     return HTTPStatus.OK, {"number": number, "doNotCall": listed}
+
+
+def _headers(status: HTTPStatus) -> dict[str, str]:
+    return {"Retry-After": str(RETRY_AFTER)} if status == HTTPStatus.SERVICE_UNAVAILABLE else {}
 
 
 def _error(words: str) -> dict[str, Any]:

@@ -33,5 +33,7 @@ def lock(actor: User | None, action: Action, campaign: "Campaign") -> None:
 
 
 def _require_stopped(state: str) -> None:
+    if state == "DELETING":
+        raise ValidationError(_("The campaign is being deleted."))
     if state != "STOPPED":
         raise ValidationError(_("The campaign is started. Stop it first."))

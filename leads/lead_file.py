@@ -105,6 +105,8 @@ def undecodable(stream: IO[bytes], encoding: str) -> int | None:
                 line += block.count("\n")
         except UnicodeDecodeError as error:
             return line + error.object[: error.start].decode(encoding, errors="replace").count("\n")
+        except UnicodeError:  # UTF-16 that does not begin with a byte order mark
+            return line
     return None
 
 

@@ -69,6 +69,23 @@ def remove_all(campaign: "Campaign") -> None:
     leads._raw_delete(leads.db)
 
 
+def are_few(campaign: "Campaign", most: int) -> bool:
+    """Whether the campaign has at most so many leads and so many call records; looks at no more rows than that."""
+    records = CallAttempt.objects.filter(campaign=campaign).order_by("claimed_at").values("pk")
+    leads = Lead.objects.filter(campaign=campaign).order_by("id").values("pk")
+    return all(rows[: most + 1].count() <= most for rows in (leads, records))
+
+
+@transaction.atomic
+def remove_part(campaign: "Campaign", most: int) -> bool:
+    """One step of `remove_all`: at most so many rows. False when nothing is left."""
+    records = CallAttempt.objects.filter(campaign=campaign).order_by("claimed_at").values("pk")[:most]
+    if CallAttempt.objects.filter(pk__in=records).update(lead=None, campaign=None):
+        return True
+    leads = Lead.objects.filter(pk__in=Lead.objects.filter(campaign=campaign).values("pk")[:most])
+    return bool(leads._raw_delete(leads.db))
+
+
 def _free_number(campaign: "Campaign", text: str, lead: Lead | None = None) -> str:
     """The digits of `text`, which no other lead of the campaign has."""
     try:

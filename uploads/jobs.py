@@ -19,6 +19,7 @@ from django.db.models import QuerySet
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
+from accounts import one_at_a_time
 from accounts.models import User
 from uploads import kept_files
 from uploads.models import FileUpload
@@ -122,7 +123,7 @@ class UploadJobs(Generic[U]):
         unfinished = rows.filter(state__in=[State.WAITING, State.RUNNING]).order_by("pk")
         if not (unfinished.exists() or forgotten.exists()):
             return done
-        with self._alone() as alone:
+        with one_at_a_time.alone(self.lock) as alone:
             while alone and (upload := unfinished.defer("refused_rows").first()):
                 with translation.override(upload.language or None):
                     self._run(upload)
@@ -191,19 +192,6 @@ class UploadJobs(Generic[U]):
         upload.read_bytes = upload.size
         upload.save()
         self.keep_refused(upload)
-
-    @contextmanager
-    def _alone(self) -> Iterator[bool]:
-        """Whether this process may import; the lock is of the connection, and ends with it."""
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_try_advisory_lock(%s)", [self.lock])
-            alone = bool(cursor.fetchone()[0])
-        try:
-            yield alone
-        finally:
-            if alone and connection.connection is not None and not connection.connection.closed:
-                with connection.cursor() as cursor:
-                    cursor.execute("SELECT pg_advisory_unlock(%s)", [self.lock])
 
     def _ask_for_import(self) -> None:
         """Beat asks every few seconds, too: a lost message costs seconds."""

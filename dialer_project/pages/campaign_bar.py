@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 from accounts import scope
 from accounts.scope import Action
 from campaigns.models import Campaign, Schedule
+from dialer_project.pages import marks
 from leads.models import CallAttempt, Lead, LeadUpload
 
 
@@ -52,7 +53,9 @@ def campaign_bar(request: HttpRequest, campaign: Campaign, active: str = "") -> 
     return {
         "campaign": campaign,
         "next": request.get_full_path(),
-        "may_operate": scope.may(user, Action.OPERATE, Campaign),
+        "may_operate": scope.may(user, Action.OPERATE, Campaign) and not campaign.is_being_deleted,
+        "state": marks.state_badge(Campaign.State, campaign.state, f"c{pk}.state"),
+        "fixed": "" if campaign.is_stopped else why_fixed(campaign),
         "tabs": [
             {"name": name, "title": title, "icon": icon, "url": url, "active": name == active}
             for name, title, icon, url, model in tabs
@@ -81,6 +84,14 @@ def named_campaign(request: HttpRequest, parameter: str = "campaign") -> Campaig
 STARTED_WORDS = gettext_lazy(
     "The campaign is started. Settings, schedules and leads change only while it is stopped."
 )
+
+
+DELETING_WORDS = gettext_lazy("The campaign is being deleted. The records of its calls are kept.")
+
+
+def why_fixed(campaign: Campaign) -> str:
+    """Why nothing of it can be changed now."""
+    return str(DELETING_WORDS if campaign.is_being_deleted else STARTED_WORDS)
 
 
 class CampaignBarOnList:

@@ -15,13 +15,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from accounts.models import User
 from accounts.scope import Action
 from campaigns import export, selectors, services
 from campaigns.models import Campaign
 from dialer_project.admin_base import ScopedModelAdmin, refusal_words
 from dialer_project.pages import marks
-from dialer_project.pages.campaign_bar import STARTED_WORDS, campaign_bar
+from dialer_project.pages.campaign_bar import campaign_bar, why_fixed
 from dialer_project.pages.campaign_form import CampaignForm
 from dialer_project.pages.exports import ExportedList
 from dialer_project.pages.filters import CampaignGroupFilter, CampaignQueueFilter
@@ -41,7 +40,6 @@ class CampaignAdmin(ExportedList, ScopedModelAdmin):
     list_filter = ["state", "type", ("group", CampaignGroupFilter), ("queue", CampaignQueueFilter)]
     search_fields = ["name", "description"]
     ordering = ["name"]
-    locked_words = STARTED_WORDS
     stays_words = gettext_lazy("The records of its calls are kept.")
     empty_words = gettext_lazy(
         "A campaign is a list of leads, the days and hours to call them, and the queue that answers."
@@ -99,7 +97,7 @@ class CampaignAdmin(ExportedList, ScopedModelAdmin):
     @admin.display(description=gettext_lazy("start / stop"))
     def run(self, campaign: Any) -> SafeString:
         request = campaign.request
-        if not self._may(request, Action.OPERATE):
+        if campaign.is_being_deleted or not self._may(request, Action.OPERATE):
             return SafeString("–")
         context = {"campaign": campaign, "next": request.get_full_path(), "token": get_token(request)}
         return SafeString(render_to_string("dialer/run_button.html", context))
@@ -112,12 +110,15 @@ class CampaignAdmin(ExportedList, ScopedModelAdmin):
     # --- form -----------------------------------------------------------------------------------------
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Settings change only while the campaign is stopped (G 6.4); the form says so."""
-        started = isinstance(obj, Campaign) and obj.is_started
-        return not started and super().has_change_permission(request, obj)
+        fixed = isinstance(obj, Campaign) and not obj.is_stopped
+        return not fixed and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        started = isinstance(obj, Campaign) and obj.is_started
-        return not started and super().has_delete_permission(request, obj)
+        fixed = isinstance(obj, Campaign) and not obj.is_stopped
+        return not fixed and super().has_delete_permission(request, obj)
+
+    def why_locked(self, row: Campaign) -> str:
+        return why_fixed(row)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         dates: list[Any] = ["calendar"]
@@ -240,8 +241,16 @@ class CampaignAdmin(ExportedList, ScopedModelAdmin):
         }
         return [str(campaign) for campaign in objs], counts, set(), []
 
-    def remove(self, actor: User, obj: Campaign) -> None:
-        services.delete_campaign(actor, obj)
+    def delete_model(self, request: HttpRequest, obj: Campaign) -> None:
+        request.__dict__["campaign_is_gone"] = services.delete_campaign(request.user, obj)  # type: ignore[arg-type]
+
+    def response_delete(self, request: HttpRequest, obj_display: str, obj_id: int) -> HttpResponse:
+        if request.__dict__["campaign_is_gone"]:
+            response: HttpResponse = super().response_delete(request, obj_display, obj_id)
+            return response
+        words = _("“%(name)s” is being deleted. It is large; its leads go in the background.")
+        messages.success(request, words % {"name": obj_display})
+        return HttpResponseRedirect(self.url("changelist"))
 
 
 def _somebody_was_quicker(campaign: Campaign) -> str:

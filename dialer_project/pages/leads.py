@@ -18,10 +18,10 @@ from accounts.paging import LargePaginator
 from dialer_project.admin_base import ScopedModelAdmin, ServiceForm
 from dialer_project.pages import kept_paginator, marks
 from dialer_project.pages.campaign_bar import (
-    STARTED_WORDS,
     CampaignBarOnList,
     campaign_bar,
     chosen_campaign,
+    why_fixed,
 )
 from dialer_project.pages.exports import ExportedList
 from dialer_project.pages.filters import CampaignFilter, NotYetDoneFilter
@@ -47,7 +47,6 @@ class LeadAdmin(ExportedList, CampaignBarOnList, ScopedModelAdmin):
     exported = staticmethod(export.leads)
     form = LeadForm
     bar_tab = "leads"
-    locked_words = STARTED_WORDS
     stays_words = gettext_lazy("The records of its calls are kept.")
     empty_words = gettext_lazy("Leads come by upload, on the page of a stopped campaign.")
     list_display = ["name", "phone_number", "campaign", "status_now", "attempts", "due"]
@@ -94,6 +93,8 @@ class LeadAdmin(ExportedList, CampaignBarOnList, ScopedModelAdmin):
         waits = lead.pool == Lead.Pool.WAITING
         if waits and lead.attempts and lead.next_attempt_at > timezone.now():
             return in_zone(lead.next_attempt_at, lead.campaign.zone)
+        if lead.campaign.is_being_deleted:
+            return "–"
         if waits and not lead.campaign.is_started:
             return _("when the campaign is started")
         if waits:
@@ -107,17 +108,20 @@ class LeadAdmin(ExportedList, CampaignBarOnList, ScopedModelAdmin):
             (_("Where it stands"), {"fields": ["campaign", "status_now", "attempts", "due"]}),
         ]
 
+    def why_locked(self, row: Lead) -> str:
+        return why_fixed(row.campaign)
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Leads come by upload."""
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        started = isinstance(obj, Lead) and obj.campaign.is_started
-        return not started and super().has_change_permission(request, obj)
+        fixed = isinstance(obj, Lead) and not obj.campaign.is_stopped
+        return not fixed and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        started = isinstance(obj, Lead) and obj.campaign.is_started
-        return not started and super().has_delete_permission(request, obj)
+        fixed = isinstance(obj, Lead) and not obj.campaign.is_stopped
+        return not fixed and super().has_delete_permission(request, obj)
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
         lead = context.get("original")

@@ -17,7 +17,7 @@ from uploads.models import FileUpload
 GOOD, BAD, WARN, INFO, QUIET = "good", "bad", "warn", "info", "quiet"
 
 _TONES: dict[type, dict[str, str]] = {
-    Campaign.State: {Campaign.State.STARTED: GOOD},
+    Campaign.State: {Campaign.State.STARTED: GOOD, Campaign.State.DELETING: WARN},
     Schedule.State: {Schedule.State.RUNNING: GOOD, Schedule.State.DNC_OOS: BAD},
     DncService.State: {DncService.State.UP: GOOD, DncService.State.OUT_OF_SERVICE: BAD},
     FileUpload.State: {

@@ -23,11 +23,11 @@ from campaigns.models import Campaign, Schedule
 from dialer_project.admin_base import ScopedModelAdmin, ServiceForm, add_refusal
 from dialer_project.pages import marks
 from dialer_project.pages.campaign_bar import (
-    STARTED_WORDS,
     CampaignBarOnList,
     campaign_bar,
     chosen_campaign,
     named_campaign,
+    why_fixed,
 )
 from dialer_project.pages.filters import CampaignFilter
 from dialer_project.times import clock, day_words
@@ -67,7 +67,6 @@ class HoursForm(forms.Form):
 class ScheduleAdmin(CampaignBarOnList, ScopedModelAdmin):
     form = ScheduleForm
     bar_tab = "schedules"
-    locked_words = STARTED_WORDS
     list_display = ["day", "campaign", "hours", "state_now", "actions_of_row"]
     list_display_links = None
     list_filter = [("campaign", CampaignFilter), "state", "date"]
@@ -103,6 +102,8 @@ class ScheduleAdmin(CampaignBarOnList, ScopedModelAdmin):
 
     @admin.display(description="")
     def actions_of_row(self, schedule: Schedule) -> SafeString:
+        if schedule.campaign.is_being_deleted:
+            return SafeString("–")
         if schedule.campaign.is_started:
             return SafeString(f'<span class="d-small">{_("stop the campaign to change")}</span>')
         found = [marks.link(self.url("delete", schedule.pk), _("Remove"))]
@@ -119,6 +120,9 @@ class ScheduleAdmin(CampaignBarOnList, ScopedModelAdmin):
             context["campaign_bar"] = campaign_bar(request, campaign, "schedules")
         return super().render_change_form(request, context, *args, **kwargs)
 
+    def why_locked(self, row: Schedule) -> str:
+        return why_fixed(row.campaign)
+
     def choices(self, request: HttpRequest, db_field: Any) -> QuerySet[Any]:
         """Only stopped campaigns get another day."""
         return super().choices(request, db_field).filter(state=Campaign.State.STOPPED)
@@ -127,12 +131,12 @@ class ScheduleAdmin(CampaignBarOnList, ScopedModelAdmin):
         return ["campaign", "date"] if obj else []
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        fixed = isinstance(obj, Schedule) and (obj.campaign.is_started or obj.closes_at <= timezone.now())
+        fixed = isinstance(obj, Schedule) and (not obj.campaign.is_stopped or obj.closes_at <= timezone.now())
         return not fixed and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        started = isinstance(obj, Schedule) and obj.campaign.is_started
-        return not started and super().has_delete_permission(request, obj)
+        fixed = isinstance(obj, Schedule) and not obj.campaign.is_stopped
+        return not fixed and super().has_delete_permission(request, obj)
 
     def response_post_save_add(self, request: HttpRequest, obj: Schedule) -> HttpResponse:
         return HttpResponseRedirect(self.list_of(obj.campaign))

@@ -111,6 +111,15 @@ def test_an_upload_takes_the_columns_that_its_sender_names(admin: Any, url: str)
     assert [entry["field"] for entry in odd.json()["errors"]] == ["encoding"]
 
 
+@pytest.mark.parametrize("name", ["upload", "upload/preview"])
+def test_a_file_that_is_not_of_the_encoding_its_sender_names_is_refused(
+    admin: Any, url: str, name: str
+) -> None:
+    answer = admin.post(f"{url}/{name}", {"file": BytesIO(GUIDE), "encoding": "utf-16"}, format="multipart")
+    assert answer.status_code == 400, answer.content
+    assert answer.json()["detail"].startswith("Line 1 can't be read as UTF-16.")
+
+
 def test_a_missing_file_and_a_wrong_kind_of_body_are_named(admin: Any, url: str) -> None:
     for body in ({}, {"file": "text"}, {"other": BytesIO(GUIDE)}):
         answer = admin.post(f"{url}/upload", body, format="multipart")

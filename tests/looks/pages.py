@@ -206,5 +206,6 @@ PAGES = [
     Page("missing-404", "/campaigns/campaign/999999/change/", ADMINISTRATOR),
     Page("missing-404-address", "/no/such/page/", ADMINISTRATOR),
     Page("failed-500", "/errors/500.html", ADMINISTRATOR),
+    Page("failed-503", "/errors/503.html", ADMINISTRATOR),
     Page("failed-csrf", "/errors/403_csrf.html", NOBODY),
 ]
