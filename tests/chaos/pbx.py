@@ -39,7 +39,7 @@ DEMO: dict[str, Any] = {
     },
     "ivrs": {},
 }
-ASTERISK: dict[str, object] = {
+ASTERISK: dict[str, Any] = {
     "PBX_PORTS": PORTS,
     "PBX_AGENTS": AGENTS,
     "RING_MS": 400,

@@ -127,7 +127,7 @@ class PbxLab:
 
 
 @contextmanager
-def running_lab(name: str, *, ivr_is_brief: bool = False, **settings: object) -> Iterator[PbxLab]:
+def running_lab(name: str, *, ivr_is_brief: bool = False, **settings: Any) -> Iterator[PbxLab]:
     """A lab in the folder `name` of `PBX_STATE`, with an empty log; NoLabError where there can be none.
 
     `ivr_is_brief`: a word and a second in the IVR, whose own text lasts half a minute. It must say something: Asterisk
