@@ -37,7 +37,7 @@ logger = logging.getLogger(__name__)
 
 LONGEST_CALL = 3600.0
 """Seconds after which a call is ended whatever it is doing; a call has its own deadline in the loop."""
-GATE_HOLDS = 1.0
+GATE_HOLDS = 0.5
 """Seconds from the gate to the INVITE at most (I6): a process that stood still in between must not dial."""
 
 

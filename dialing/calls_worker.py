@@ -44,6 +44,8 @@ class CallsWorker:
     def __init__(self, capacity: int, name: str | None = None) -> None:
         self.name = name or reports.process_name()
         self.records = Records("calls", threads=min(4, max(2, capacity)))
+        self.starts = Records("starts", threads=min(3, max(2, capacity)))
+        """Threads of their own: an agent waits for a start, and nobody for what hundreds of ended calls write."""
         self.ports = FreePorts()
         self.intake = Intake(self.ports)
         self.calls = CallLoop(capacity)
@@ -87,7 +89,7 @@ class CallsWorker:
     def _carry_out(self, attempt_id: int, port: int) -> None:
         try:
             # not `insist`: a start that may have been committed is never repeated, recovery ends it
-            events = self.records.run(self._begin, attempt_id, port, self.keeper.account(port))
+            events = self.starts.run(self._begin, attempt_id, port, self.keeper.account(port))
         except (OperationalError, InterfaceError) as error:
             logger.warning("Attempt %d was not started: %s", attempt_id, one_line(error))
             return
@@ -183,6 +185,7 @@ class CallsWorker:
             self.records.run(reports.forget, "calls", self.name)
         except (OperationalError, InterfaceError) as error:
             logger.warning("Dialer ports come back when their lease ends: %s", one_line(error))
+        self.starts.close()
         self.records.close()
         self.intake.close()
 

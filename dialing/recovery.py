@@ -62,9 +62,8 @@ def withdraw_stopped() -> int:
 
     No worker would dial them, and those whose message the broker has lost would hold their leads until the lease ends.
     """
-    waiting = CallAttempt.objects.filter(
-        ended_at=None, state=State.CLAIMED, campaign__state=Campaign.State.STOPPED
-    )
+    claimed = CallAttempt.objects.filter(ended_at=None, state=State.CLAIMED)
+    waiting = claimed.exclude(campaign__state=Campaign.State.STARTED)  # stopped, being deleted, or gone
     return sum(
         attempts.withdraw(attempt_id, "The campaign is stopped.")
         for attempt_id in waiting.values_list("pk", flat=True)[:BATCH]
