@@ -17,7 +17,8 @@ from dialing.reports import process_name
 from leads.models import CallAttempt, LeadStatus
 from telephony.demo_pbx.process import DemoPbxProcess
 from tests.chain.processes import Processes, running, wait_until
-from tests.dialing.test_worker import PBX, attempt, calls, campaign
+from tests.dialing.test_worker import PBX, attempt, campaign
+from tests.dialing.worker_with_ports import calls
 from tests.factories import make_port
 
 pytestmark = [pytest.mark.chain, pytest.mark.django_db(transaction=True)]

@@ -23,7 +23,8 @@ from dialing.leases import database_time
 from leads.models import CallAttempt, Lead, LeadStatus
 from telephony.demo_pbx.process import DemoPbxProcess
 from tests.chain.processes import PROJECT, wait_until
-from tests.dialing.test_worker import PBX, attempt, calls
+from tests.dialing.test_worker import PBX, attempt
+from tests.dialing.worker_with_ports import calls
 from tests.factories import make_port
 
 pytestmark = [pytest.mark.chain, pytest.mark.django_db(transaction=True)]
