@@ -47,22 +47,25 @@ def current() -> "CallsWorker":
 def _on_worker_init(sender: Any = None, **_kwargs: Any) -> None:
     """Threads have no `worker_process_init`; the loop starts here, when the worker consumes `calls`."""
     global _worker
-    if QUEUE in sender.app.amqp.queues.consume_from:
-        from dialing.calls_worker import CallsWorker
-        from dialing.intake import TakeByPorts
+    if QUEUE not in sender.app.amqp.queues.consume_from:
+        return
+    try:
+        _worker = _started(sender)
+    except Exception as error:
+        # Celery swallows what its receivers raise, and would wait for messages that it can't carry out.
+        logger.critical("The calls worker can't start: %s", error, exc_info=not isinstance(error, EXPLAINED))
+        raise SystemExit(EXIT_NOT_STARTED) from error
 
-        allow_open_files()
-        sender.app.steps["consumer"].add(TakeByPorts)
-        try:
-            worker = CallsWorker(capacity=sender.concurrency)
-            worker.start()
-        except Exception as error:
-            # Celery swallows what its receivers raise, and would wait for messages that it can't carry out.
-            logger.critical(
-                "The calls worker can't start: %s", error, exc_info=not isinstance(error, EXPLAINED)
-            )
-            raise SystemExit(EXIT_NOT_STARTED) from error
-        _worker = worker
+
+def _started(sender: Any) -> "CallsWorker":
+    from dialing.calls_worker import CallsWorker
+    from dialing.intake import TakeByPorts
+
+    allow_open_files()
+    sender.app.steps["consumer"].add(TakeByPorts)
+    worker = CallsWorker(capacity=sender.concurrency)
+    worker.start()
+    return worker
 
 
 def allow_open_files() -> None:

@@ -211,7 +211,13 @@ class OutboundCall:
         dialog = self.dialog
         assert dialog is not None
         sending = DialogRequest(
-            self.layer, request, self._hop, handler, digest=self.digest, next_cseq=dialog.next_cseq
+            self.layer,
+            request,
+            self._hop,
+            handler,
+            digest=self.digest,
+            next_cseq=dialog.next_cseq,
+            wanted=lambda: self.in_session or request.method == "BYE",
         )
         sending.send()
         return sending

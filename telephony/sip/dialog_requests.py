@@ -74,13 +74,16 @@ class DialogRequest:
         *,
         digest: DigestSession | None,
         next_cseq: Callable[[], int],
+        wanted: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`wanted`: whether it still makes sense to try another place."""
         self._layer = layer
         self._request = request
         self._hop = hop
         self._handler = handler
         self._digest = digest
         self._next_cseq = next_cseq
+        self._wanted = wanted
         self._exchange: Exchange | None = None
         self._tries_left = 0
 
@@ -124,12 +127,12 @@ class DialogRequest:
             )
 
     def _out_of_patience(self, exchange: Exchange) -> None:
-        if exchange is self._exchange and exchange.is_silent:
+        if exchange is self._exchange and exchange.is_silent and self._wanted():
             exchange.give_up()
             self._go_elsewhere()
 
     def _go_elsewhere(self) -> bool:
-        if not self._tries_left or self._exchange is None:
+        if not self._tries_left or self._exchange is None or not self._wanted():
             return False
         self._tries_left -= 1
         self._hop.failed(self._exchange.destination)

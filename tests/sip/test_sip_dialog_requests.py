@@ -101,6 +101,15 @@ def test_an_ack_that_does_not_help_goes_to_the_next_server() -> None:
     assert where(sim, "ACK") == [PEER, NEXT]
 
 
+def test_of_a_call_that_is_over_nothing_is_asked_elsewhere() -> None:
+    sim = answered_by_two()
+    sim.call.refer("7000")
+    sim.request("BYE")
+    sim.clock.advance(40)
+    assert where(sim, "REFER") == [PEER]
+    assert sim.clock.pending == 0
+
+
 def test_a_single_place_is_asked_for_all_its_time() -> None:
     sim = SimulatedCall()
     sim.answer()
