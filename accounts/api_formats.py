@@ -17,6 +17,7 @@ from rest_framework.parsers import BaseParser, JSONParser
 from rest_framework.request import Request
 
 from accounts import received_file
+from accounts.paging import COUNTED_UP_TO
 
 if TYPE_CHECKING:
     from rest_framework.views import APIView
@@ -52,6 +53,14 @@ class Pages(PageNumberPagination):
                 {name: _("Use a whole number from 1 to %(highest)d.") % {"highest": highest}}
             )
         return int(text)
+
+    def rows_of_search(self, request: Request, order: str, at_once: int) -> int:
+        """How many rows a search must find for the page that is asked for, at least `at_once`; `order`: in which it
+        finds them."""
+        if request.query_params.get("ordering", order) != order:
+            return COUNTED_UP_TO  # each page is one of the same sorted rows
+        end = self._number(request, "page", 1, 10**12) * self.get_page_size(request)
+        return min(max(end + 1, at_once), COUNTED_UP_TO)
 
     def get_schema_operation_parameters(self, view: "APIView") -> list[dict[str, Any]]:
         parameters: list[dict[str, Any]] = super().get_schema_operation_parameters(view)

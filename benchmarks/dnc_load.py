@@ -108,14 +108,16 @@ def cpu_of_load() -> float:
 
 
 def page_ms(digits: str) -> float:
-    """Median of five times reading 25 numbers that begin so."""
+    """Median of five times reading 25 numbers that begin so; as the API does, which counts the first 500, too."""
     from dnc.models import DncNumber
-    from dnc.selectors import numbers_beginning_with
+    from dnc.selectors import first_beginning_with
 
     times = []
     for _ in range(5):
         began = time.perf_counter()
-        assert len(numbers_beginning_with(DncNumber.objects.order_by("number"), digits)[:25]) == 25
+        rows = DncNumber.objects.order_by("number")
+        found = rows.filter(pk__in=first_beginning_with(digits, 500)) if digits else rows
+        assert len(found[:25]) == 25
         times.append((time.perf_counter() - began) * 1000)
     return round(statistics.median(times), 1)
 

@@ -2,7 +2,8 @@
 
     python -m benchmarks.pages_at_scale [--leads 1000000] [--campaigns 20]
 
-Half of the leads are in one campaign, the rest in the others; two thirds have been called. Each page is asked for
+Half of the leads are in one campaign, the rest in the others; two thirds have been called, and each lead has one call
+record. Each page is asked for
 through the whole web application in this process, by a campaign administrator, five times after a first; printed are
 the median milliseconds and the most queries of one. Each text that a search looks through has a Joseph and a Mary
 Silvester, no lead is called Joseph Silvester ("apart"). The goals are the worst page's.
@@ -66,6 +67,20 @@ def measure(leads: int, others: int) -> tuple[dict[str, Any], dict[str, Any]]:
         "leads_search_some_have": f"/leads/lead/?{of_large}&q=777",
         "leads_search_apart": f"/leads/lead/?{of_large}&progress=all&q=joseph+silvester",
         "leads_search_anywhere": "/leads/lead/?q=Silvester+77777",
+        "attempts": "/leads/callattempt/",
+        "attempts_of_campaign": f"/leads/callattempt/?{of_large}",
+        "attempts_late_page": f"/leads/callattempt/?{of_large}&p=300",
+        "attempts_search_name": "/leads/callattempt/?q=Silvester+77777",
+        "attempts_search_number": f"/leads/callattempt/?{of_large}&q=041000777",
+        "attempts_search_all_have": "/leads/callattempt/?q=s",
+        "attempts_search_letter_of_none": "/leads/callattempt/?q=z",
+        "attempts_search_some_have": "/leads/callattempt/?q=777",
+        "attempts_search_some_busy": f"/leads/callattempt/?{of_large}&result__exact=BUSY&q=777",
+        "attempts_search_apart": "/leads/callattempt/?q=joseph+silvester",
+        "api_attempts": "/api/v1/attempts/?page_size=25",
+        "api_attempts_search": "/api/v1/attempts/?search=Silvester+77777",
+        "api_attempts_search_some_have": f"/api/v1/attempts/?search=777&campaign={large}",
+        "api_attempts_search_apart": "/api/v1/attempts/?search=joseph+silvester",
         "api_leads": f"/api/v1/campaigns/{large}/leads/?page_size=25",
         "api_leads_late_page": f"/api/v1/campaigns/{large}/leads/?page_size=25&page={leads // 2 // 25}",
         "api_leads_search": f"/api/v1/campaigns/{large}/leads/?search=Silvester+77777",
@@ -87,7 +102,7 @@ def fill(group: Any, leads: int, others: int) -> int:
     """Campaigns and their leads; returns the id of the largest."""
     from django.db import connection
 
-    from leads import search
+    from leads import attempt_search, search
     from tests.factories import make_campaign, make_queue
 
     queue = make_queue()
@@ -107,10 +122,23 @@ def fill(group: Any, leads: int, others: int) -> int:
             """,
             {"large": large, "small": small, "others": others, "leads": leads},
         )
-    while search.fill():
-        pass
+        cursor.execute(
+            """
+            INSERT INTO leads_callattempt
+                (lead_id, campaign_id, group_id, queue_id, campaign_name, lead_name, phone_number, number, state,
+                 result, reason, ended_by, call_id, amd_verdict, amd_cause, worker, claimed_at, lease_until, ended_at)
+            SELECT id, campaign_id, %(group)s, %(queue)s, 'Large', name, phone_number, 1, 'ENDED',
+                   CASE WHEN id %% 3 = 0 THEN 'BUSY' ELSE 'SUCCESS' END, '', '', '', '', '', '',
+                   moment, moment, moment
+              FROM (SELECT *, now() - interval '1 day' + id * interval '10 ms' AS moment FROM leads_lead ORDER BY id) l
+            """,
+            {"group": group.pk, "queue": queue.pk},
+        )
+    for texts in (search, attempt_search):
+        while texts.fill():
+            pass
     with connection.cursor() as cursor:
-        cursor.execute("VACUUM ANALYZE leads_lead, leads_leadtext")
+        cursor.execute("VACUUM ANALYZE leads_lead, leads_leadtext, leads_callattempt, leads_attempttext")
     return large
 
 

@@ -18,6 +18,7 @@ BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "add up the kept counts of leads": _every(5.0, "leads.fold_counts"),
     "write the texts that searches look through": _every(5.0, "leads.fill_search"),
     "delete evidence of detections that is too old": _every(600.0, "leads.forget_evidence"),
+    "forget tables of ports that nobody has confirmed": _every(60.0, "telephony.forget_held_tables"),
     "load do-not-call files that wait or were cut off": _every(5.0, "dnc.import_uploads"),
     "import lead files that wait or were cut off": _every(5.0, "leads.import_uploads"),
 }

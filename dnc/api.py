@@ -1,5 +1,6 @@
 """`dnc/services`, `dnc/numbers` and `dnc/removals` of the API."""
 
+from functools import partial
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
@@ -13,12 +14,15 @@ from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
 from accounts.api_base import CRUD, CrudViewSet, FilterSet, ModelSerializer, ReadViewSet, WrittenByServices
-from accounts.api_formats import uploaded_file
+from accounts.api_formats import Pages, uploaded_file
+from accounts.paging import LargePaginator
 from accounts.scope import Action
 from dnc import selectors, services, uploads
 from dnc.models import DncNumber, DncRemoval, DncService, DncUpload
 from uploads.api import UPLOAD_FIELDS, FileUploadSerializer, FileUploadViewSet
 
+COUNTED_AT_ONCE = 500
+"""Numbers that a search counts for its first pages."""
 _SECRETS = ("bearer_token", "client_certificate")
 
 
@@ -105,12 +109,27 @@ class DncNumberFilter(FilterSet):
         return selectors.numbers_beginning_with(numbers, value)
 
 
+class DncNumberPages(Pages):
+    """A search counts its first `COUNTED_AT_ONCE`, and from there on what its pages need, up to 10,000."""
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
+        text = request.query_params.get("search", "").replace("\x00", "")
+        if text.strip():
+            found = selectors.first_beginning_with(
+                text, self.rows_of_search(request, "number", COUNTED_AT_ONCE)
+            )
+            paginator: Any = partial(LargePaginator, kept_count=len(found))
+            self.django_paginator_class, queryset = paginator, queryset.filter(pk__in=found)
+        return super().paginate_queryset(queryset, request, view)
+
+
 class DncNumberViewSet(mixins.CreateModelMixin, ReadViewSet):
     """The embedded do-not-call list."""
 
     queryset = DncNumber.objects.all()
     serializer_class = DncNumberSerializer
     filterset_class = DncNumberFilter
+    pagination_class = DncNumberPages
     ordering_fields: ClassVar[list[str]] = ["number", "added_at"]
 
     def perform_create(self, serializer: BaseSerializer[Any]) -> None:

@@ -1,6 +1,8 @@
 """Reads on the embedded do-not-call list."""
 
 import re
+from functools import reduce
+from operator import or_
 
 from django.db.models import Q, QuerySet
 
@@ -11,14 +13,37 @@ _LONGEST = 15
 
 
 def numbers_beginning_with(numbers: QuerySet[DncNumber], text: str) -> QuerySet[DncNumber]:
-    """The numbers that begin with the digits of `text`, as ranges of the primary key: 27 us in 10 million."""
+    """The numbers that begin with the digits of `text`; all for an empty one."""
+    if not text.strip():
+        return numbers
+    return numbers.filter(reduce(or_, _ranges(text), Q(pk__in=[])))
+
+
+def first_beginning_with(text: str, most: int) -> list[int]:
+    """The first of them in order, at most so many.
+
+    The numbers of each length are one range of the primary key, and a longer one's lies behind: the beginnings of a
+    dozen ranges, where PostgreSQL would read all ranges, or all before them, to sort what it finds (0.2 s in 10 million).
+    """
+    ranges = [
+        DncNumber.objects.filter(of).order_by("number").values_list("number")[:most] for of in _ranges(text)
+    ]
+    if len(ranges) < 2:
+        return [number for part in ranges for (number,) in part]
+    found = ranges[0].union(*ranges[1:], all=True).order_by("number")[:most]
+    return [number for (number,) in found]
+
+
+def _ranges(text: str) -> list[Q]:
+    """Of the primary key, shortest numbers first; none when the text has no digit but zeros."""
     digits = re.sub(r"[^0-9]", "", text)[: _LONGEST + 1].lstrip("0")
     if not digits:
-        return numbers.none() if text.strip() else numbers
-    prefix, ranges = int(digits), Q(pk__in=[])
-    for missing in range(_LONGEST - len(digits) + 1):
-        ranges |= Q(number__gte=prefix * 10**missing, number__lt=(prefix + 1) * 10**missing)
-    return numbers.filter(ranges)
+        return []
+    prefix = int(digits)
+    return [
+        Q(number__gte=prefix * 10**missing, number__lt=(prefix + 1) * 10**missing)
+        for missing in range(_LONGEST - len(digits) + 1)
+    ]
 
 
 def removal_of(digits: str) -> DncRemoval | None:

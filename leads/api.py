@@ -22,9 +22,9 @@ from accounts import scope
 from accounts.api_base import CRUD, CrudViewSet, FilterSet, ModelSerializer, ReadViewSet, ScopedViewSet
 from accounts.api_formats import Pages
 from accounts.export import KINDS
-from accounts.paging import COUNTED_UP_TO, LargePaginator
+from accounts.paging import LargePaginator
 from accounts.scope import Action
-from leads import counts, export, search, services
+from leads import attempt_search, counts, export, search, services
 from leads.models import CallAttempt, Lead, LeadCount
 
 IN_CAMPAIGN = OpenApiParameter(
@@ -106,7 +106,9 @@ class LeadPages(Pages):
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
         kept_count = None
         if term := _searched(request):
-            found = search.first_found(queryset, term, view.campaign.pk, self._most_found(request))
+            found = search.first_found(
+                queryset, term, view.campaign.pk, self.rows_of_search(request, "id", search.FOUND_UP_TO)
+            )
             queryset, kept_count = queryset.filter(pk__in=found), len(found)
         elif "phone_number" not in request.query_params:
             kept = LeadCount.objects.filter(campaign=view.campaign)
@@ -114,12 +116,6 @@ class LeadPages(Pages):
         paginator: Any = partial(LargePaginator, kept_count=kept_count)
         self.django_paginator_class = paginator
         return super().paginate_queryset(queryset, request, view)
-
-    def _most_found(self, request: Request) -> int:
-        if request.query_params.get("ordering", "id") != "id":
-            return COUNTED_UP_TO  # each page is one of the same sorted rows
-        end = self._number(request, "page", 1, 10**12) * self.get_page_size(request)
-        return min(max(end + 1, search.FOUND_UP_TO), COUNTED_UP_TO)
 
 
 class LeadSearch(SearchFilter):
@@ -203,6 +199,27 @@ class CallAttemptFilter(FilterSet):
         )  # fmt: skip
 
 
+class AttemptPages(Pages):
+    """A search counts its first `FOUND_UP_TO`, newest first, and from there on what its pages need."""
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> Any:
+        if term := _searched(request):
+            found = attempt_search.first_found(
+                queryset, term, self.rows_of_search(request, "-id", attempt_search.FOUND_UP_TO)
+            )
+            queryset = queryset.filter(pk__in=found)
+            paginator: Any = partial(LargePaginator, kept_count=len(found))
+            self.django_paginator_class = paginator
+        return super().paginate_queryset(queryset, request, view)
+
+
+class AttemptSearch(SearchFilter):
+    """As the list of the web application searches: the words of a name, or digits of a number."""
+
+    def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
+        return attempt_search.matching(queryset, _searched(request))
+
+
 class CallAttemptViewSet(ReadViewSet):
     """Call records. They stay when their lead or campaign is deleted."""
 
@@ -210,7 +227,9 @@ class CallAttemptViewSet(ReadViewSet):
     serializer_class = CallAttemptSerializer
     filterset_class = CallAttemptFilter
     scope_actions = {**CRUD, "export": Action.VIEW}
-    search_fields: ClassVar[list[str]] = ["lead_name", "phone_number", "campaign_name"]
+    pagination_class = AttemptPages
+    filter_backends = [DjangoFilterBackend, AttemptSearch, OrderingFilter]
+    search_fields: ClassVar[list[str]] = ["lead_name", "phone_number"]
     ordering_fields: ClassVar[list[str]] = ["id", "claimed_at", "ended_at", "result"]
 
     @EXPORT

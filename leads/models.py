@@ -294,6 +294,19 @@ class CallAttempt(models.Model):
         return f"{self.phone_number} #{self.number or '-'}"
 
 
+class AttemptText(models.Model):
+    """Names (in capitals) and numbers of the call records whose `id >> 5` is `part`: `leads.attempt_search`.
+
+    Of all records up to a minute ago; what is searched of a record never changes.
+    """
+
+    part = models.BigIntegerField(primary_key=True)
+    text = models.TextField(db_collation="C")
+
+    def __str__(self) -> str:
+        return str(self.part)
+
+
 class LeadUpload(FileUpload):
     """A file of leads: how far its import is, what came of it, and the refused rows with line number and reason."""
 

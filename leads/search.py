@@ -10,13 +10,16 @@ hides nothing: its leads are all looked at. Beat fills them.
 """
 
 import re
+from typing import TypeVar
 
 from django.core.exceptions import EmptyResultSet
 from django.db import connection, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Model, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
 from leads.models import Lead
+
+R = TypeVar("R", bound=Model)
 
 FOUND_UP_TO = 500
 """Leads that a search lists, twenty pages; its user says more of the name then. The API goes on, page by page."""
@@ -55,29 +58,34 @@ def words_of(term: str) -> tuple[str, list[str]]:
     return "name", text.split()
 
 
-def matching(leads: QuerySet[Lead], term: str) -> QuerySet[Lead]:
-    """The leads that a search means, all of them."""
+def matching(rows: QuerySet[R], term: str, name: str = "name") -> QuerySet[R]:
+    """The rows that a search means, all of them; `name`: their field of it."""
     field, words = words_of(term)
-    lookup = "phone_number__contains" if field == "phone_number" else "name__icontains"
-    return leads.filter(*(Q(**{lookup: word}) for word in words))
+    lookup = "phone_number__contains" if field == "phone_number" else f"{name}__icontains"
+    return rows.filter(*(Q(**{lookup: word}) for word in words))
+
+
+def text_has_all(term: str) -> tuple[str, list[str]]:
+    """The condition that a `text` has all words of a search, and its parameters."""
+    _field, words = words_of(term)
+    beside = _two_apart(words)
+    conditions = ["strpos(text, upper(%s)) > 0"] * len(words) + [_BESIDE] * bool(beside)
+    return " AND ".join(conditions) or "true", [*words, *beside]
 
 
 def first_found(
     leads: QuerySet[Lead], term: str, campaign: int | None = None, most: int = FOUND_UP_TO
 ) -> list[int]:
     """Ids of the first of `leads` that a search means, in order; `campaign`: where all of them are, if known."""
-    _field, words = words_of(term)
     part = matching(leads, term).filter(pk__gte=RawSQL("hit.first", []), pk__lt=RawSQL("hit.first + 32", []))
     try:
         sql, parameters = part.order_by("id").values("id").query.sql_with_params()
     except EmptyResultSet:
         return []
-    beside = _two_apart(words)
-    conditions = ["strpos(text, upper(%s)) > 0"] * len(words) + [_BESIDE] * bool(beside)
-    has_all = " AND ".join(conditions) or "true"
+    has_all, words = text_has_all(term)
     with connection.cursor() as cursor:
         cursor.execute(
-            _HITS.format(has_all=has_all, leads=sql), [campaign, campaign, *words, *beside, *parameters, most]
+            _HITS.format(has_all=has_all, leads=sql), [campaign, campaign, *words, *parameters, most]
         )
         return sorted(pk for (pk,) in cursor.fetchall())
 

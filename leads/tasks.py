@@ -3,7 +3,7 @@
 from celery import shared_task
 from django.utils import timezone
 
-from leads import counts, evidence, search, uploads
+from leads import attempt_search, counts, evidence, search, uploads
 
 
 @shared_task(name="leads.forget_evidence")
@@ -24,4 +24,6 @@ def fold_counts() -> None:
 @shared_task(name="leads.fill_search")
 def fill_search() -> None:
     while search.fill():
+        pass
+    while attempt_search.fill():
         pass

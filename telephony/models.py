@@ -370,3 +370,14 @@ class ResultRule(models.Model):
         parts.append(f"SIP {self.sip_code}" if self.sip_code else "")
         parts.append(f"Q.850 {self.q850_cause}" if self.q850_cause else "")
         return ", ".join(part for part in parts if part)
+
+
+class HeldPortTable(models.Model):
+    """Rows of a file of ports that wait for the word of who sent it: `telephony.held_tables`."""
+
+    session = models.CharField(max_length=40, primary_key=True)
+    rows = models.JSONField()
+    held_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.held_at:%Y-%m-%d %H:%M}"

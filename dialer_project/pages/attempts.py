@@ -14,16 +14,19 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from accounts import scope
+from accounts.paging import LargePaginator
 from accounts.scope import Action
 from amd.files import wav_from_ulaw
 from dialer_project.admin_base import ScopedModelAdmin
+from dialer_project.pages import kept_paginator
 from dialer_project.pages.campaign_bar import CampaignBarOnList, campaign_bar, chosen_campaign
 from dialer_project.pages.evidence import evidence_card
 from dialer_project.pages.exports import ExportedList
 from dialer_project.pages.filters import CampaignFilter, LabelFilter, VerdictFilter
+from dialer_project.pages.kept_paginator import NewestFoundChangeList
 from dialer_project.pages.leads import amd_words, network_words, result_mark
 from dialer_project.times import in_zone
-from leads import evidence, export
+from leads import attempt_search, evidence, export
 from leads.causes import early_media_words
 from leads.models import AmdEvidence, AmdLabel, CallAttempt
 from telephony.sip.call_events import EndedBy
@@ -61,6 +64,15 @@ class CallAttemptAdmin(ExportedList, CampaignBarOnList, ScopedModelAdmin):
     change_form_outer_before_template = "dialer/evidence.html"
     readonly_fields = ["began", "answered", "transferred", "ended", "result_now", "network", "early", "amd"]
     readonly_fields += ["ended_by_words"]
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[NewestFoundChangeList]:
+        return NewestFoundChangeList
+
+    def get_paginator(self, request: HttpRequest, queryset: Any, per_page: int, *args: Any) -> LargePaginator:
+        return kept_paginator.paginator(request, queryset, per_page)
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
+        return attempt_search.matching(queryset, search_term), False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[CallAttempt]:
         return super().get_queryset(request).select_related("campaign")

@@ -1,4 +1,4 @@
-"""The pages of the lead list: how many there are comes from the kept counts, or from the search."""
+"""The pages of the lists of leads and call records: how many there are comes from the kept counts, or from the search."""
 
 from typing import Any
 
@@ -8,11 +8,21 @@ from unfold.views import ChangeList
 
 from accounts import scope
 from accounts.paging import LargePaginator
-from leads import counts, search
+from leads import attempt_search, counts, search
 from leads.models import LeadCount
 
 
-class KeptCountChangeList(ChangeList):  # type: ignore[misc]
+class FoundChangeList(ChangeList):  # type: ignore[misc]
+    """A list whose search has found its rows already."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        """A single page reads what was found, too, instead of searching all leads once more."""
+        super().get_results(request)
+        if not self.multi_page or (self.show_all and self.can_show_all):
+            self.result_list = self.paginator.object_list.all()
+
+
+class KeptCountChangeList(FoundChangeList):
     """Counts by the filters of the list. A search lists the first that it finds (`leads.search`)."""
 
     def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
@@ -29,11 +39,15 @@ class KeptCountChangeList(ChangeList):  # type: ignore[misc]
             request.__dict__["kept_count"] = counts.total(kept)
         return rows
 
-    def get_results(self, request: HttpRequest) -> None:
-        """A single page reads what was found, too, instead of searching all leads once more."""
-        super().get_results(request)
-        if not self.multi_page or (self.show_all and self.can_show_all):
-            self.result_list = self.paginator.object_list.all()
+
+class NewestFoundChangeList(FoundChangeList):
+    """A list of call records; a search lists the newest that it finds (`leads.attempt_search`)."""
+
+    def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request, *args, **kwargs)
+        if self.query.strip():
+            request.__dict__["found"] = attempt_search.first_found(rows, self.query)
+        return rows
 
 
 def paginator(request: HttpRequest, rows: QuerySet[Any], per_page: int) -> LargePaginator:

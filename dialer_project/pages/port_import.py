@@ -14,14 +14,12 @@ from unfold.widgets import UnfoldAdminFileFieldWidget
 from accounts.received_file import require_size
 from dialer_project.admin_base import add_refusal
 from dialer_project.pages import marks
-from telephony import port_table
+from telephony import held_tables, port_table
 from telephony.port_table import CHANGED, NEW, REFUSED, SAME, PortChange
 
 if TYPE_CHECKING:
     from dialer_project.pages.telephony import DialerPortAdmin
 
-_HELD = "port_import"
-"""In the session until it is confirmed: the rows of the file, its passwords included."""
 _MARKS = {
     NEW: (gettext_lazy("new"), marks.GOOD),
     CHANGED: (gettext_lazy("changed"), marks.INFO),
@@ -57,14 +55,14 @@ def import_page(model_admin: "DialerPortAdmin", request: HttpRequest) -> HttpRes
         except ValidationError as refusal:
             add_refusal(form, refusal)
         else:
-            request.session[_HELD] = rows
+            held_tables.hold(_session(request), rows)
     if not changes:
-        request.session.pop(_HELD, None)
+        held_tables.take(_session(request))
     return _show(model_admin, request, form, changes)
 
 
 def _import(model_admin: "DialerPortAdmin", request: HttpRequest) -> HttpResponse:
-    rows = request.session.pop(_HELD, None)
+    rows = held_tables.take(_session(request))
     if rows is None:
         messages.error(
             request, _("Choose the file again: the page was open for too long, or the import is done.")
@@ -78,6 +76,10 @@ def _import(model_admin: "DialerPortAdmin", request: HttpRequest) -> HttpRespons
     words = _("%(new)d dialer ports were added, %(changed)d changed, %(same)d left as they were.")
     messages.success(request, words % {"new": count[NEW], "changed": count[CHANGED], "same": count[SAME]})
     return HttpResponseRedirect(model_admin.url("changelist"))
+
+
+def _session(request: HttpRequest) -> str:
+    return request.session.session_key or ""
 
 
 def _show(

@@ -5,10 +5,13 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.utils import timezone
 from openpyxl import Workbook
 
 from accounts.models import Change, Role, User
-from telephony.models import Carrier, DialerPort
+from dialer_project.beat import BEAT_SCHEDULE
+from telephony import held_tables, tasks
+from telephony.models import Carrier, DialerPort, HeldPortTable
 from tests import factories as make
 from tests.web.web_world import signed_in
 
@@ -48,7 +51,7 @@ def test_what_would_change_is_shown_without_passwords_then_imported(master: User
     words = str(list(Change.objects.values_list("fields", flat=True)))
     assert "s3cret" not in words
     assert Change.objects.count() >= 2, "written by the service"
-    assert "port_import" not in browser.session
+    assert not HeldPortTable.objects.exists()
     again = browser.post(PAGE, {"import": ""}, follow=True).content.decode()
     assert "Choose the file again" in again
 
@@ -124,3 +127,29 @@ def test_the_api_says_what_would_change_and_imports_in_one_step(master: User, po
     assert DialerPort.objects.count() == 1
     assert browser.post(f"{API}/import", TABLE, content_type="text/csv").status_code == 200
     assert DialerPort.objects.count() == 2
+
+
+def test_an_import_that_nobody_confirms_is_forgotten_with_its_passwords(master: User) -> None:
+    browser = signed_in(master)
+    send(browser, TABLE)
+    assert "s3cret-new" in str(HeldPortTable.objects.get().rows)
+    assert "s3cret" not in str(dict(browser.session.items()))
+    tasks.forget_held_tables()
+    assert HeldPortTable.objects.count() == 1, "there is time to look at it"
+    HeldPortTable.objects.update(held_at=timezone.now() - held_tables.HELD_FOR)
+    late = browser.post(PAGE, {"import": ""}, follow=True).content.decode()
+    assert "Choose the file again" in late
+    assert (DialerPort.objects.count(), HeldPortTable.objects.count()) == (0, 0)
+    send(browser, TABLE)
+    HeldPortTable.objects.update(held_at=timezone.now() - held_tables.HELD_FOR)
+    tasks.forget_held_tables()
+    assert not HeldPortTable.objects.exists()
+    assert tasks.forget_held_tables.name in {entry["task"] for entry in BEAT_SCHEDULE.values()}
+
+
+def test_what_one_session_holds_no_other_imports(master: User) -> None:
+    one, other = signed_in(master), signed_in(make.make_user(Role.MASTER, []))
+    send(one, TABLE)
+    assert "Choose the file again" in other.post(PAGE, {"import": ""}, follow=True).content.decode()
+    one.get(PAGE)
+    assert not HeldPortTable.objects.exists(), "who comes back to an empty form has given it up"
