@@ -38,6 +38,6 @@ def test_a_worker_whose_user_agent_does_not_start_ends_and_shows_where(
 def end_of_worker(folder: Path, environment: dict[str, str]) -> str:
     """What a calls worker said that ended by itself, with a status that says so."""
     with running(folder, {**environment, "PORTS_PER_WORKER": "2"}, "calls") as processes:
-        wait_until(processes.ended, 30, lambda: processes.said("calls"))
+        wait_until(processes.ended, 90, lambda: processes.said("calls"))
         assert processes.exit_status("calls") == EXIT_NOT_STARTED
         return processes.said("calls")
