@@ -41,12 +41,14 @@ class KeptCountChangeList(FoundChangeList):
 
 
 class NewestFoundChangeList(FoundChangeList):
-    """A list of call records; a search lists the newest that it finds (`leads.attempt_search`)."""
+    """A list of call records, all counted; a search lists the newest that it finds (`leads.attempt_search`)."""
 
     def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset(request, *args, **kwargs)
         if self.query.strip():
             request.__dict__["found"] = attempt_search.first_found(rows, self.query)
+        else:
+            request.__dict__["kept_count"] = rows.order_by().count()
         return rows
 
 

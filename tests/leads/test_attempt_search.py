@@ -100,3 +100,13 @@ def test_page_and_api_search_alike_and_within_the_groups_alone() -> None:
     assert client.get("/api/v1/attempts/", {"search": "nobody"}).json()["count"] == 0
     export = b"".join(client.get("/api/v1/attempts/export/", {"search": "silvester"}))
     assert export.count(b"Mary Silvester") == 1
+
+
+def test_the_list_counts_all_records_however_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("accounts.paging.COUNTED_UP_TO", 5)
+    made = records(30, LONG_AGO)
+    group = made[0].group
+    assert group is not None
+    page = signed_in(make_user(groups=[group])).get("/leads/callattempt/?p=2")
+    assert page.context["cl"].result_count == 30
+    assert len(page.context["cl"].result_list) == 5
