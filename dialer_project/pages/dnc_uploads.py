@@ -48,6 +48,7 @@ class NumbersFileForm(ServiceForm):
 @admin.register(DncUpload)
 class DncUploadAdmin(FileUploadAdmin):
     form = NumbersFileForm
+    empty_words = gettext_lazy("Each file of numbers is listed here, with what came of it.")
     fieldsets = [
         (None, {"fields": ["file_name", "replace", "uploader", "uploaded"]}),
         (

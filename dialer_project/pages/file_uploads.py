@@ -25,7 +25,6 @@ class FileUploadAdmin(ScopedModelAdmin):
     list_filter_sheet = True
     search_fields = ["file_name"]
     ordering = ["-uploaded_at"]
-    empty_words = gettext_lazy("Lead files are uploaded on the page of a stopped campaign.")
     readonly_fields = ["uploaded", "uploader", "progress", "problem", *COUNTS, "refused"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

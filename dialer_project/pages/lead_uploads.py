@@ -45,6 +45,7 @@ class UploadForm(ServiceForm):
 
 @admin.register(LeadUpload)
 class LeadUploadAdmin(CampaignBarOnList, FileUploadAdmin):
+    empty_words = gettext_lazy("Lead files are uploaded on the page of a stopped campaign.")
     form = UploadForm
     bar_tab = "uploads"
     add_fieldsets = [(None, {"fields": ["campaign", "file"]})]
