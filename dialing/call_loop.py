@@ -77,8 +77,6 @@ class ActiveCall:
     order: CallOrder
     account: SipAccount
     events: CallEvents
-    checked_at: float
-    """When the gate was asked, on `time.monotonic()`: a stop heard after that is for this call."""
     cancel: asyncio.Event = field(default_factory=asyncio.Event)
     release: asyncio.Event = field(default_factory=asyncio.Event)
     is_answered: bool = False
@@ -156,9 +154,9 @@ class CallLoop:
         """Runs a coroutine in the loop; returns its concurrent future."""
         return asyncio.run_coroutine_threadsafe(work, self.loop)
 
-    def begin(self, order: CallOrder, account: SipAccount, checked_at: float) -> CallEvents:
+    def begin(self, order: CallOrder, account: SipAccount) -> CallEvents:
         """Dials; the events come to the returned queue, `Ended` last, or `NotDialed` alone; one of them always."""
-        call = ActiveCall(order, account, queue.SimpleQueue(), checked_at)
+        call = ActiveCall(order, account, queue.SimpleQueue())
         self.loop.call_soon_threadsafe(self._begin, call)
         return call.events
 
@@ -212,11 +210,11 @@ class CallLoop:
 
     def _why_not(self, call: ActiveCall) -> str:
         """What came between the gate and this moment, or an empty text."""
-        if self._stopped_at.get(call.order.campaign, float("-inf")) >= call.checked_at:
+        if self._stopped_at.get(call.order.campaign, float("-inf")) >= call.order.checked_at:
             return "The campaign was stopped."
         if self._ending:
             return "The calls worker is shutting down."
-        waited = time.monotonic() - call.checked_at
+        waited = time.monotonic() - call.order.checked_at
         return f"The calls worker stood still for {waited:.1f} s." if waited > GATE_HOLDS else ""
 
     async def _place(self, call: ActiveCall) -> None:

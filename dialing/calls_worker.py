@@ -1,7 +1,8 @@
 """The calls worker: what a Celery worker process of the queue `calls` has besides its task threads.
 
 One event loop with one SIP user agent carries all calls; a task's thread takes a port, passes the gate, hands the
-call to the loop and waits for its events. Ports and attempts are held by leases that the worker renews.
+call to the loop and waits for its events. Ports and attempts are held by leases that the worker renews. All that goes
+to the database goes there by a process of its own (`dialing.records_process`).
 """
 
 import logging
@@ -9,6 +10,7 @@ import os
 import threading
 import time
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -16,16 +18,18 @@ from django.db import InterfaceError, OperationalError
 
 from campaigns.models import Campaign
 from dialing import attempt as attempts
-from dialing import carriers, evidence, ports, reports
+from dialing import carriers, evidence, ports, reports, tallies
 from dialing.announcements import listen
-from dialing.attempt import Outcome
+from dialing.attempt import CallOrder, Outcome
 from dialing.call_loop import CallEvents, CallLoop, Ended, NotDialed, Progress
 from dialing.call_report import CallReport
 from dialing.carriers import NotYet
 from dialing.free_ports import FreePorts
 from dialing.intake import SOON, Intake
 from dialing.port_keeper import PortKeeper
-from dialing.records import Records, one_line
+from dialing.records import one_line, then
+from dialing.records_link import RecordsProcess
+from dialing.records_process import RECORDS, STARTS
 from dialing.worker_upkeep import ActiveAttempts, Upkeep, note_cancelled
 from leads.models import LeadStatus
 from telephony.sip.account import SipAccount
@@ -43,9 +47,10 @@ class CallsWorker:
 
     def __init__(self, capacity: int, name: str | None = None) -> None:
         self.name = name or reports.process_name()
-        self.records = Records("calls", threads=min(4, max(2, capacity)))
-        self.starts = Records("starts", threads=min(3, max(2, capacity)))
-        """Threads of their own: an agent waits for a start, and nobody for what hundreds of ended calls write."""
+        self.books = RecordsProcess(
+            {RECORDS: min(4, max(2, capacity)), STARTS: min(3, max(2, capacity))},
+        )
+        self.records, self.starts = self.books.pool(RECORDS), self.books.pool(STARTS)
         self.ports = FreePorts()
         self.intake = Intake(self.ports)
         self.calls = CallLoop(capacity)
@@ -89,7 +94,8 @@ class CallsWorker:
     def _carry_out(self, attempt_id: int, port: int) -> None:
         try:
             # not `insist`: a start that may have been committed is never repeated, recovery ends it
-            events = self.starts.run(self._begin, attempt_id, port, self.keeper.account(port))
+            start = self.starts.submit(attempts.start, attempt_id, self.name, port)
+            events = then(start, partial(self._begin, self.keeper.account(port))).result()
         except (OperationalError, InterfaceError) as error:
             logger.warning("Attempt %d was not started: %s", attempt_id, one_line(error))
             return
@@ -100,14 +106,12 @@ class CallsWorker:
         finally:
             self._active.remove(attempt_id)
 
-    def _begin(self, attempt_id: int, port: int, account: SipAccount) -> CallEvents | None:
-        """In a database thread, which hands the call to the loop itself: one thread less before the INVITE."""
-        checked_at = time.monotonic()
-        order = attempts.start(attempt_id, self.name, port)
+    def _begin(self, account: SipAccount, order: CallOrder | None) -> CallEvents | None:
+        """In the thread that brings the order, which hands it to the loop itself: one thread less before the INVITE."""
         if order is None:
             return None
-        events = self.calls.begin(order, account, checked_at)
-        self._active.add(attempt_id, events)
+        events = self.calls.begin(order, account)
+        self._active.add(order.attempt, events)
         return events
 
     def _leave_alone(self, port: int, report: CallReport | None) -> None:
@@ -130,13 +134,17 @@ class CallsWorker:
             if isinstance(event, Ended):
                 self.records.insist(attempts.finish, attempt_id, outcome(event))
                 self._leave_alone(port, event.report)
-                if event.heard is not None:
-                    self.records.submit(evidence.keep, attempt_id, event)
+                self._keep_evidence(attempt_id, event)
                 return
             if isinstance(event, NotDialed):
                 self.records.insist(attempts.take_back, attempt_id, self.name, event.reason)
                 return
             self._record_progress(attempt_id, event)
+
+    def _keep_evidence(self, attempt_id: int, event: Ended) -> None:
+        if event.heard is not None and event.report is not None and event.report.amd is not None:
+            heard, verdict = event.heard, event.report.amd.verdict
+            self.records.submit(evidence.keep, attempt_id, verdict, heard.evidence, heard.sound)
 
     def _record_progress(self, attempt_id: int, event: Progress) -> None:
         try:
@@ -182,11 +190,12 @@ class CallsWorker:
         self.calls.close()
         try:
             self.records.run(ports.release_ports, self.name)
-            self.records.run(reports.forget, "calls", self.name)
+            self.records.run(reports.forget, "calls", self.name, tallies.take())
         except (OperationalError, InterfaceError) as error:
             logger.warning("Dialer ports come back when their lease ends: %s", one_line(error))
         self.starts.close()
         self.records.close()
+        self.books.close()
         self.intake.close()
 
 

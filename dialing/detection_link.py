@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from dialing.detection_messages import Inbox, Kind
+from telephony import datagrams
 
 logger = logging.getLogger(__name__)
 
@@ -150,6 +151,10 @@ class DetectionLink:
 
     def _write(self, data: bytes | bytearray) -> int:
         assert self._socket is not None
+        if isinstance(data, bytes):
+            sent = datagrams.send(self._socket.fileno(), data, len(data), datagrams.NOW)
+            if sent >= 0:
+                return sent
         try:
             return self._socket.send(data)
         except BlockingIOError:

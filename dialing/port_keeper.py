@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from django.db import InterfaceError, OperationalError
 
-from dialing import ports
+from dialing import ports, worker_records
 from dialing.free_ports import FreePorts
-from dialing.leases import RENEW_PORTS_EVERY, database_time
+from dialing.leases import RENEW_PORTS_EVERY
 from dialing.ports import LeasedPort
-from dialing.records import Records, one_line
+from dialing.records import Recorder, one_line
 from telephony.models import DialerPort
 from telephony.sip.account import SipAccount
 from telephony.sip.line import Line
@@ -35,7 +35,7 @@ class PortKeeper:
     """Leases up to `capacity` ports for `worker`, and keeps each registered as long as it is held."""
 
     def __init__(
-        self, worker: str, capacity: int, agent: UserAgent, records: Records, free: FreePorts
+        self, worker: str, capacity: int, agent: UserAgent, records: Recorder, free: FreePorts
     ) -> None:
         self._worker = worker
         self._capacity = capacity
@@ -68,7 +68,9 @@ class PortKeeper:
         while True:
             self._look.clear()
             try:
-                leased = await asyncio.wrap_future(self._records.submit(self._keep_ports))
+                leased = await asyncio.wrap_future(
+                    self._records.submit(worker_records.keep_ports, self._worker, self._capacity)
+                )
                 away = False
                 await self._hold({port.id: port for port in leased})
             except (OperationalError, InterfaceError) as error:
@@ -80,9 +82,6 @@ class PortKeeper:
                     await self._look.wait()
             except TimeoutError:
                 pass
-
-    def _keep_ports(self) -> list[LeasedPort]:
-        return ports.keep_ports(self._worker, self._capacity, database_time())
 
     async def _hold(self, leased: dict[int, LeasedPort]) -> None:
         for port_id, held in list(self._held.items()):

@@ -25,17 +25,20 @@ def process_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def write(kind: str, name: str, numbers: Numbers) -> None:
-    """Keeps the process's latest numbers, and adds its counts to the kept counters."""
+def write(kind: str, name: str, numbers: Numbers, counts: tallies.Counts | None = None) -> None:
+    """Keeps the latest numbers of a process, and adds to the kept counters: its `counts`, if it is another process
+    (`tallies.take`), and those of this one."""
     ProcessReport.objects.update_or_create(
         name=f"{kind} {name}",
-        defaults={"kind": kind, "reported_at": database_time(), "numbers": {**numbers, **_of_this_process()}},
+        defaults={"kind": kind, "reported_at": database_time(), "numbers": numbers},
     )
+    tallies.add(counts or {})
     tallies.flush()
 
 
-def forget(kind: str, name: str) -> None:
-    """The process ends in its own time."""
+def forget(kind: str, name: str, counts: tallies.Counts | None = None) -> None:
+    """The process ends in its own time; `counts` as for `write`."""
+    tallies.add(counts or {})
     tallies.flush()
     ProcessReport.objects.filter(name=f"{kind} {name}").delete()
 
@@ -44,7 +47,8 @@ def forget_old(now: datetime) -> None:
     ProcessReport.objects.filter(reported_at__lt=now - FORGOTTEN).delete()
 
 
-def _of_this_process() -> Numbers:
+def of_this_process() -> Numbers:
+    """What the system knows of it."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return {
         "memory_bytes": pages * resource.getpagesize(),

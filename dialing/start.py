@@ -4,7 +4,8 @@ It stands on the way from a free agent to the INVITE, so it is one round trip an
 asked afterwards (`dialing.gate`), by the few that it refuses.
 """
 
-from dataclasses import dataclass
+import time
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from django.db import connection
@@ -83,6 +84,8 @@ class CallOrder:
     caller_name: str = ""
     caller_number: str = ""
     caller_private: bool = False
+    checked_at: float = field(default=0.0, compare=False)
+    """When the gate was asked, on this host's `time.monotonic()`: a stop heard after that is for this call."""
 
 
 def to_dialing(
@@ -109,7 +112,8 @@ def to_dialing(
         "asked": asked,
         "admitted": admitted,
     }
+    checked_at = time.monotonic()
     with connection.cursor() as cursor:
         cursor.execute(START, parameters)
         row = cursor.fetchone()
-    return CallOrder(*row) if row else None
+    return replace(CallOrder(*row), checked_at=checked_at) if row else None

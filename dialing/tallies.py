@@ -35,8 +35,11 @@ SELECT name, label, value, %s FROM unnest(%s::text[], %s::text[], %s::float8[]) 
 ON CONFLICT (name, label) DO UPDATE SET value = dialing_tally.value + EXCLUDED.value, counted_at = EXCLUDED.counted_at
 """
 
+Counts = dict[tuple[str, str], float]
+"""By name and label."""
+
 _lock = threading.Lock()
-_counts: dict[tuple[str, str], float] = defaultdict(float)
+_counts: Counts = defaultdict(float)
 
 
 def count(name: str, label: str = "", by: float = 1) -> None:
@@ -55,19 +58,34 @@ def observe(name: str, milliseconds: float, limits: Sequence[int]) -> None:
         _counts[name, "count"] += 1
 
 
-def flush() -> None:
-    """Adds what this process counted to the kept counters; raises a database error, and then nothing is lost."""
+def take() -> Counts:
+    """What this process has counted since the last time, for somebody who adds it."""
     with _lock:
         taken = dict(_counts)
         _counts.clear()
-    if not taken:
-        return
+    return taken
+
+
+def give_back(counts: Counts) -> None:
+    """It could not be added: counted again."""
+    with _lock:
+        for key, value in counts.items():
+            _counts[key] += value
+
+
+def add(counts: Counts) -> None:
+    """Adds to the kept counters."""
+    if counts:
+        _add(counts, timezone.now())
+
+
+def flush() -> None:
+    """Adds what this process counted to the kept counters; raises a database error, and then nothing is lost."""
+    taken = take()
     try:
-        _add(taken, timezone.now())
+        add(taken)
     except BaseException:
-        with _lock:
-            for key, value in taken.items():
-                _counts[key] += value
+        give_back(taken)
         raise
 
 
@@ -77,7 +95,7 @@ def count_now(name: str, label: str = "", by: float = 1) -> None:
         _add({(name, label): by}, timezone.now())
 
 
-def _add(counts: dict[tuple[str, str], float], now: datetime) -> None:
+def _add(counts: Counts, now: datetime) -> None:
     names, labels = [name for name, _ in counts], [label for _, label in counts]
     with connection.cursor() as cursor:
         cursor.execute(_ADD, [now, names, labels, [float(value) for value in counts.values()]])

@@ -10,17 +10,14 @@ from collections.abc import Coroutine
 from typing import Any
 
 from django.db import InterfaceError, OperationalError
-from django.db.models.functions import Now
 
-from campaigns.models import Campaign
-from dialing import reports, tallies
+from dialing import reports, tallies, worker_records
 from dialing.call_loop import CallEvents, CallLoop
 from dialing.free_ports import FreePorts
 from dialing.leases import LEASE, RENEW_ATTEMPTS_EVERY
 from dialing.models import Repair
-from dialing.records import Records, one_line
+from dialing.records import Recorder, one_line
 from dialing.worker_reconcile import WorkerReconciler
-from leads.models import CallAttempt
 from telephony import result_table
 
 logger = logging.getLogger(__name__)
@@ -61,7 +58,7 @@ class Upkeep:
     """Everything runs in the calls' loop; the database's threads do the waiting."""
 
     def __init__(
-        self, name: str, calls: CallLoop, records: Records, ports: FreePorts, active: ActiveAttempts
+        self, name: str, calls: CallLoop, records: Recorder, ports: FreePorts, active: ActiveAttempts
     ) -> None:
         self._name = name
         self._calls = calls
@@ -82,7 +79,7 @@ class Upkeep:
             await asyncio.sleep(RENEW_ATTEMPTS_EVERY)
             try:
                 async with asyncio.timeout(LEASE.total_seconds() / 2):
-                    renewal = self._records.submit(_renew, list(self._active.events()))
+                    renewal = self._records.submit(worker_records.renew, list(self._active.events()))
                     lost = await asyncio.wrap_future(renewal)
             except (OperationalError, InterfaceError, TimeoutError) as error:
                 logger.warning("Attempts can't be renewed: %s", one_line(error))
@@ -100,7 +97,7 @@ class Upkeep:
             if not ringing:
                 continue
             try:
-                started = await asyncio.wrap_future(self._records.submit(_started, ringing))
+                started = await asyncio.wrap_future(self._records.submit(worker_records.started, ringing))
             except (OperationalError, InterfaceError):
                 continue  # the renewal complains, and cancels when it lasts
             for campaign in ringing - started:
@@ -117,13 +114,22 @@ class Upkeep:
             await asyncio.sleep(reports.EVERY)
             try:
                 self._reconciler.look(time.monotonic(), self._active.events(), self._active.ended)
-                await asyncio.wrap_future(
-                    self._records.submit(reports.write, "calls", self._name, self.numbers())
-                )
+                await self._report()
             except (OperationalError, InterfaceError):
                 continue  # the renewal complains
             except Exception:
                 logger.exception("A look at the worker's own calls failed; the next one comes.")
+
+    async def _report(self) -> None:
+        counts = tallies.take()
+        try:
+            numbers = self.numbers() | reports.of_this_process()
+            await asyncio.wrap_future(
+                self._records.submit(reports.write, "calls", self._name, numbers, counts)
+            )
+        except BaseException:
+            tallies.give_back(counts)
+            raise
 
     def numbers(self) -> reports.Numbers:
         """What this process holds; in the loop's thread."""
@@ -151,17 +157,3 @@ def note_cancelled(calls: int) -> None:
 def _repaired(repair: Repair, words: str) -> None:
     tallies.count(tallies.REPAIRS, repair.value)
     logger.warning("Repaired: %s", words)
-
-
-def _started(campaigns: set[int]) -> set[int]:
-    started = Campaign.objects.filter(pk__in=campaigns, state=Campaign.State.STARTED)
-    return set(started.values_list("pk", flat=True))
-
-
-def _renew(attempt_ids: list[int]) -> set[int]:
-    """Returns those that are not ours any more: recovery has ended them."""
-    if not attempt_ids:
-        return set()
-    mine = CallAttempt.objects.filter(pk__in=attempt_ids, ended_at=None)
-    mine.update(lease_until=Now() + LEASE)
-    return set(attempt_ids) - set(mine.values_list("pk", flat=True))

@@ -163,6 +163,7 @@ class Engine:
                 "reservations": self._pacer.reservations,
                 "reservations_without_attempt": len(self._missing),
                 **self._centers.numbers(),
+                **reports.of_this_process(),
             }
             await self._quietly(reports.write, "engine", reports.process_name(), numbers)
 

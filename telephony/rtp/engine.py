@@ -5,6 +5,8 @@ import logging
 import select
 from collections.abc import Callable
 
+from telephony.datagrams import Room
+
 from .seldom import Seldom
 from .session import MAX_DATAGRAM, MAX_DATAGRAMS_A_TICK, RtpSession
 from .sockets import even_port_socket
@@ -24,7 +26,7 @@ class RtpEngine:
     def __init__(self, host: str = "127.0.0.1") -> None:
         self.host = host
         self.after_tick: Callable[[], None] | None = None
-        self.room = bytearray(MAX_DATAGRAM)
+        self.room = Room(MAX_DATAGRAM)
         self._sessions: dict[int, RtpSession] = {}
         self._readers: dict[int, Callable[[float], None]] = {}  # RTP and RTCP sockets
         self._epoll = select.epoll()

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from telephony.datagrams import NOW, Pointer, Room, pointer, recv, send
+
 from .agreed import AgreedAudio
 from .latch import Address
 from .quality import MediaQuality
@@ -28,7 +30,7 @@ FrameListener = Callable[[bytes | None], None]
 class SessionKeeper(Protocol):
     """The engine that ticks the session. `room` holds one datagram, while it is looked at."""
 
-    room: bytearray
+    room: Room
 
     def watch(self, number: int, read: Callable[[float], None]) -> None: ...
 
@@ -51,6 +53,9 @@ class RtpSession:
         self._peer: tuple[Address, socket.socket] | None = (
             None  # whom we hear, over a socket connected to them
         )
+        self._peer_number = -1  # its descriptor
+        self._packet = bytearray()  # the one that the stream writes over and over, sent before
+        self._packet_pointer = Pointer()
         self._followed: Address | None = None  # the same peer, also when the system had no socket to give
         self._control: socket.socket | None = None
         self._control_source: Address | None = None  # where the peer's RTCP comes from
@@ -130,7 +135,7 @@ class RtpSession:
         if source is not None:
             with contextlib.suppress(OSError):  # else all goes on by the first socket
                 sock = peer_socket(self._sock, source)
-                self._peer = source, sock
+                self._peer, self._peer_number = (source, sock), sock.fileno()
                 self._keeper.watch(sock.fileno(), self._read_peer)
 
     def _leave_peer(self) -> None:
@@ -143,20 +148,17 @@ class RtpSession:
     def _read_peer(self, now: float) -> None:
         """Take one datagram of whom we hear. Nearly all come this way: 15,000 a second of 300 calls."""
         assert self._peer is not None
-        source, sock = self._peer
         room, stamp = self._keeper.room, None
-        try:
-            if self._untimed:
-                self._untimed -= 1
-                size = sock.recv_into(room)
-            else:
-                self._untimed = TIMED_EVERY - 1
-                size, extra, _, _ = sock.recvmsg_into((room,), STAMP_ROOM)
-                stamp = arrival(extra)
-        except OSError:
+        if self._untimed:
+            self._untimed -= 1
+            size = recv(self._peer_number, room.pointer, MAX_DATAGRAM, NOW)
+        else:
+            self._untimed = TIMED_EVERY - 1
+            size, stamp = room.recv_timed(self._peer_number)
+        if size < 0:
             return
-        if self._srtp is not None or not self.stream.receive_next(room, size, now, stamp):
-            self._take(bytes(room[:size]), source, now, stamp)
+        if self._srtp is not None or not self.stream.receive_next(room.data, size, now, stamp):
+            self._take(bytes(room.data[:size]), self._peer[0], now, stamp)
             self._follow_peer()
 
     def _take(self, data: bytes, source: Address, now: float, stamp: float | None) -> None:
@@ -194,18 +196,13 @@ class RtpSession:
     def advance(self, now: float) -> None:
         """20 ms pass: send what is due, hand out what is due."""
         stream = self.stream
-        packet: bytes | bytearray | None = stream.next_packet()
+        packet = stream.next_packet()
         if packet is not None:
-            if self._srtp is not None:
-                packet = self._srtp.seal(bytes(packet))
-            if self._peer is None:
-                assert stream.remote is not None
-                _send(self._sock, packet, stream.remote)
+            if packet is self._packet and self._peer is not None and self._srtp is None:
+                # As nearly always. A full buffer or a closed port loses this packet, as a network may.
+                send(self._peer_number, self._packet_pointer, len(packet), NOW)
             else:
-                try:  # noqa: SIM105  (as in `_send`)
-                    self._peer[1].send(packet)
-                except OSError:
-                    pass
+                self._send_audio(packet)
         if now >= self.reports.due_at:
             self._send_control(self.reports.report(now, time.time()))
         answered = stream.answered
@@ -213,6 +210,18 @@ class RtpSession:
         stream.is_heard = listener is not None
         if listener is not None and (answered or stream.early_frames):
             listener(stream.next_frame())
+
+    def _send_audio(self, packet: bytearray) -> None:
+        if self._srtp is None and self._peer is not None:
+            self._packet, self._packet_pointer = packet, pointer(packet)
+            send(self._peer_number, self._packet_pointer, len(packet), NOW)
+            return
+        data = bytes(packet) if self._srtp is None else self._srtp.seal(bytes(packet))
+        if self._peer is not None:
+            send(self._peer_number, data, len(data), NOW)
+        else:
+            assert self.stream.remote is not None
+            _send(self._sock, data, self.stream.remote)
 
     def _send_control(self, packet: bytes) -> None:
         remote, agreed = self.stream.remote, self._agreed
@@ -265,7 +274,7 @@ class RtpSession:
         self._sock.close()
 
 
-def _send(sock: socket.socket, packet: bytes | bytearray, to: Address) -> None:
+def _send(sock: socket.socket, packet: bytes, to: Address) -> None:
     # A full buffer or a closed port loses this packet, as a network may; above port 65535 there is nobody.
     try:  # noqa: SIM105  (`suppress` costs as much as the header does, 15,000 times a second)
         sock.sendto(packet, to)

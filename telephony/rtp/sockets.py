@@ -5,9 +5,10 @@ import socket
 import struct
 from typing import Any
 
+from telephony.datagrams import SO_TIMESTAMPNS
+
 from .latch import Address
 
-_SO_TIMESTAMPNS = 35  # Linux: when the kernel got the datagram; `socket` does not name it
 _STAMP = struct.Struct("@qq")
 STAMP_ROOM = socket.CMSG_SPACE(_STAMP.size)
 """Bytes of ancillary data that `arrival` reads."""
@@ -81,5 +82,5 @@ def _timed_socket(family: int) -> socket.socket:
     sock = socket.socket(family, socket.SOCK_DGRAM)
     sock.setblocking(False)
     with contextlib.suppress(OSError):
-        sock.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
     return sock

@@ -5,16 +5,21 @@ import contextlib
 import ipaddress
 import logging
 import socket
+import struct
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
+
+from telephony.datagrams import Room, host_and_port, ipv4_address, sendto
 
 from . import icmp
 
 logger = logging.getLogger(__name__)
 
 RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024  # a burst of 300 registrations fits
+MAX_DATAGRAM = 65536
 MAX_DATAGRAMS_A_TURN = 200  # then timers and RTP get their turn
 SEND_TRIES = 4
+MAX_REMEMBERED = 1000  # addresses, as the system writes them
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +89,16 @@ def bound_socket(host: str, port: int, kind: socket.SocketKind = socket.SOCK_DGR
     return sock
 
 
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+def _remember(known: dict[K, V], key: K, value: V) -> None:
+    if len(known) >= MAX_REMEMBERED:
+        known.clear()
+    known[key] = value
+
+
 class UdpTransport:
     """All accounts and calls of a process on one UDP socket; bound to all IPv4 addresses, it opens a second one for
     the first destination with an IPv6 address."""
@@ -94,6 +109,9 @@ class UdpTransport:
         self._receiver = receiver
         self._loop = asyncio.get_running_loop()
         self._towards: dict[str, str] = {}
+        self._room = Room(MAX_DATAGRAM)
+        self._packed: dict[tuple[str, int], bytes] = {}
+        self._sources: dict[bytes, Destination] = {}
         self._sock = self._open(host, port)
         self._other: socket.socket | None = None
         self._host, self._port = self._sock.getsockname()[:2]
@@ -138,6 +156,8 @@ class UdpTransport:
             self._loop.call_soon(self._receiver.transport_failed, destination, str(error))
 
     def _send(self, sock: socket.socket, data: bytes, address: tuple[str, int]) -> None:
+        if sock.family == socket.AF_INET and self._send_at_once(sock, data, address):
+            return
         for tries_left in reversed(range(SEND_TRIES)):
             try:
                 sock.sendto(data, address)
@@ -151,10 +171,25 @@ class UdpTransport:
                 continue
             return
 
-    def _readable(self, sock: socket.socket) -> None:
-        for number in range(MAX_DATAGRAMS_A_TURN):
+    def _send_at_once(self, sock: socket.socket, data: bytes, address: tuple[str, int]) -> bool:
+        """As nearly always; False: somebody must look why not."""
+        packed = self._packed.get(address)
+        if packed is None:
             try:
-                data, address = sock.recvfrom(65536)
+                packed = ipv4_address(*address)
+            except (OSError, struct.error):
+                return False
+            _remember(self._packed, address, packed)
+        if sendto(sock.fileno(), data, packed) >= 0:
+            return True
+        self._take_errors(sock)
+        return False
+
+    def _readable(self, sock: socket.socket) -> None:
+        begin = self._read_at_once(sock) if sock.family == socket.AF_INET else 0
+        for number in range(begin, MAX_DATAGRAMS_A_TURN):
+            try:
+                data, address = sock.recvfrom(MAX_DATAGRAM)
             except (BlockingIOError, InterruptedError):
                 if number == 0:
                     self._take_errors(sock)
@@ -164,6 +199,22 @@ class UdpTransport:
                 self._take_errors(sock)
                 return
             self._receiver.receive(data, Destination("udp", address[0], address[1]))
+
+    def _read_at_once(self, sock: socket.socket) -> int:
+        """Reads until there is nothing, or something must be looked at; returns how many datagrams there were."""
+        room, descriptor = self._room, sock.fileno()
+        for number in range(MAX_DATAGRAMS_A_TURN):
+            size, address = room.recvfrom(descriptor)
+            if size < 0:
+                return number
+            source = self._sources.get(address)
+            if source is None:
+                source = Destination("udp", *host_and_port(address))
+                _remember(self._sources, address, source)
+            self._receiver.receive(bytes(room.data[:size]), source)
+            if sock.fileno() < 0:  # closed by what came
+                break
+        return MAX_DATAGRAMS_A_TURN
 
     def _take_errors(self, sock: socket.socket) -> None:
         """Tell of the destinations that ICMP says can't be reached (RFC 3261 section 18.4)."""

@@ -8,6 +8,8 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from random import Random
 from typing import Any
 
@@ -25,6 +27,9 @@ from tests.chaos.world import LEASE_SECONDS, World, ask
 
 Details = dict[str, Any]
 Fault = Callable[[World, Random], Details]
+
+RECORDS_PROCESS, DETECTION_PROCESS = "dialing.records_process", "dialing.detection_process"
+"""Modules that the calls worker runs in processes of their own."""
 
 
 def _kill(name: str) -> Fault:
@@ -59,6 +64,38 @@ def _pause(name: str, longest: float) -> Fault:
         return {"seconds": round(seconds, 1)}
 
     return pause
+
+
+def _child_of_calls(world: World, module: str) -> int | None:
+    """A process that the calls worker has started for a part of its work; None while it starts again."""
+    for pid in family(world.processes.pid("calls")):
+        with suppress(OSError):
+            if module.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
+                return pid
+    return None
+
+
+def _kill_child(module: str) -> Fault:
+    """The calls worker starts it again by itself."""
+
+    def kill(world: World, random: Random) -> Details:
+        if (pid := _child_of_calls(world, module)) is not None:
+            os.kill(pid, signal.SIGKILL)
+        return {"was_there": pid is not None}
+
+    return kill
+
+
+def pause_records(world: World, random: Random) -> Details:
+    """Nothing is recorded for a while, longer than a lease too; then all of it is, at once."""
+    seconds = random.uniform(1, LEASE_SECONDS + 6)
+    if (pid := _child_of_calls(world, RECORDS_PROCESS)) is not None:
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            time.sleep(seconds)
+        finally:
+            os.kill(pid, signal.SIGCONT)
+    return {"seconds": round(seconds, 1), "was_there": pid is not None}
 
 
 def kill_valkey(world: World, random: Random) -> Details:
@@ -332,6 +369,9 @@ FAULTS: dict[str, Fault] = {
     "step clock of jobs": _step_clock("jobs"),
     "full disk": full_disk,
     "kill calls": _kill("calls"),
+    "kill records": _kill_child(RECORDS_PROCESS),
+    "kill detection": _kill_child(DETECTION_PROCESS),
+    "pause records": pause_records,
     "kill engine": _kill("engine"),
     "kill beat": _kill("beat"),
     "kill jobs": _kill("jobs"),

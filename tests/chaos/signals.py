@@ -10,9 +10,9 @@ from dialer_project.embedded.server import EmbeddedServer
 
 
 def family(pid: int) -> list[int]:
-    """The process and its children, the parent first."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [pid, *map(int, children)]
+    """The process and its children, the parent first; any thread may have started one."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [pid, *(int(child) for task in tasks for child in task.read_text().split())]
 
 
 @contextmanager

@@ -2,16 +2,18 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from dialing import attempt as attempts
 from dialing import ports, recovery
-from dialing.attempt import CallOrder, State
+from dialing.attempt import State
 from dialing.calls_worker import CallsWorker
 from leads.models import CallAttempt, Lead
 from telephony.demo_pbx.process import DemoPbxProcess, DemoPbxReady
@@ -43,6 +45,18 @@ def worker(quick_leases: None, pbx: DemoPbxReady) -> Iterator[CallsWorker]:
         yield worker
 
 
+def after_the_gate(worker: CallsWorker, happens: Callable[[], object], patch: pytest.MonkeyPatch) -> None:
+    """What happens when the attempt is DIALING, before the loop hears of the call."""
+    submit = worker.starts.submit
+
+    def submitted(work: Any, *args: Any) -> Future[Any]:
+        start = submit(work, *args)
+        start.add_done_callback(lambda _start: happens())
+        return start
+
+    patch.setattr(worker.starts, "submit", submitted)
+
+
 def assert_not_dialed(made: CallAttempt, reason: str, pbx: DemoPbxReady) -> None:
     """No INVITE left, nothing is counted, and the lead waits as before."""
     made.refresh_from_db()
@@ -67,14 +81,9 @@ def test_i6_a_worker_that_stood_still_after_the_gate_does_not_dial(
 def test_i6_a_stop_heard_between_gate_and_invite_sends_no_invite(
     worker: CallsWorker, pbx: DemoPbxReady, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made, start = attempt(NEVER_ANSWERS), attempts.start
-
-    def stopped_just_after(attempt_id: int, name: str, port: int) -> CallOrder | None:
-        order = start(attempt_id, name, port)
-        worker.calls.loop.call_soon_threadsafe(worker.calls.campaign_stopped, made.campaign_id)
-        return order
-
-    monkeypatch.setattr(attempts, "start", stopped_just_after)
+    made = attempt(NEVER_ANSWERS)
+    loop, stop = worker.calls.loop, worker.calls.campaign_stopped
+    after_the_gate(worker, lambda: loop.call_soon_threadsafe(stop, made.campaign_id), monkeypatch)
     worker.carry_out(made.pk)
     assert_not_dialed(made, "stopped", pbx)
 
@@ -82,14 +91,8 @@ def test_i6_a_stop_heard_between_gate_and_invite_sends_no_invite(
 def test_i4_a_shutdown_between_gate_and_invite_sends_no_invite(
     worker: CallsWorker, pbx: DemoPbxReady, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made, start = attempt(NEVER_ANSWERS), attempts.start
-
-    def drained_just_after(attempt_id: int, name: str, port: int) -> CallOrder | None:
-        order = start(attempt_id, name, port)
-        worker.drain()
-        return order
-
-    monkeypatch.setattr(attempts, "start", drained_just_after)
+    made = attempt(NEVER_ANSWERS)
+    after_the_gate(worker, worker.drain, monkeypatch)
     worker.carry_out(made.pk)
     assert_not_dialed(made, "shutting down", pbx)
 

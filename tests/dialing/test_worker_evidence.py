@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from campaigns.models import Campaign
 from dialing.calls_worker import CallsWorker
@@ -72,17 +73,18 @@ def test_a_machines_call_lasts_as_long_as_the_campaign_says(worker: CallsWorker)
     assert (made.ended_at - made.answered_at).total_seconds() >= 6
 
 
-def test_evidence_that_cannot_be_written_costs_nothing_else(
-    worker: CallsWorker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from django.db import OperationalError
-
-    def fail(*_anything: Any) -> None:
-        raise OperationalError("disk full")
-
-    monkeypatch.setattr(evidence, "keep", fail)
+def test_evidence_that_cannot_be_written_costs_nothing_else(worker: CallsWorker) -> None:
     made = attempt("554100000101")
-    worker.carry_out(made.pk)
+    table = AmdEvidence._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {table} RENAME TO away")
+    try:
+        worker.carry_out(made.pk)
+        worker.books.close()
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER TABLE away RENAME TO {table}")
     made.refresh_from_db()
     assert made.result == LeadStatus.AMD
     assert worker.ports.counts() == (1, 0)
+    assert not AmdEvidence.objects.exists()
