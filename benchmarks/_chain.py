@@ -166,21 +166,29 @@ def fill(
 ) -> None:
     """Starts the campaign, until so many of its calls are in flight; then there are more leads than can be called.
 
-    The leads of the first calls come evenly over `seconds`: calls that began in one moment would also be answered, or
-    given up, in one moment, again and again, and all others would wait behind them.
+    The calls become more evenly over `seconds`: calls that began in one moment would also be answered, or given up, in
+    one moment, again and again, and all others would wait behind them. So only as many leads are there as are due.
     """
     chain.start()
-    began, made = time.monotonic(), 0
-    while (passed := time.monotonic() - began) < seconds:
-        due = round(calls * passed / seconds) + 1
-        add_leads(chain.campaign, first + made, due - made, last_digits, prefix)
-        made = due
-        time.sleep(0.1)
-    add_leads(chain.campaign, first + made, MANY, last_digits, prefix)
+    began, made = time.monotonic(), first
     while (there := in_flight(chain.campaign)) < 0.95 * calls:
-        if time.monotonic() - began > 3 * seconds + 30:
+        passed = time.monotonic() - began
+        if passed > 3 * seconds + 30:
             raise TimeoutError(f"{there} of {calls} calls were in flight")
+        missing = round(calls * min(1.0, passed / seconds)) - there - _waiting(chain.campaign)
+        if missing > 0:
+            add_leads(chain.campaign, made, missing, last_digits, prefix)
+            made += missing
         time.sleep(0.1)
+    add_leads(chain.campaign, made, MANY, last_digits, prefix)
+
+
+def _waiting(campaign: Any) -> int:
+    """Leads that may be called, or are about to be."""
+    from leads.models import CallAttempt, Lead
+
+    claimed = CallAttempt.objects.filter(campaign=campaign, ended_at=None, started_at=None).count()
+    return Lead.objects.filter(campaign=campaign, pool=Lead.Pool.WAITING).count() + claimed
 
 
 def in_flight(campaign: Any) -> int:
