@@ -17,18 +17,18 @@ from django.db import InterfaceError, OperationalError
 from campaigns.models import Campaign
 from dialing import attempt as attempts
 from dialing import carriers, evidence, ports, reports
+from dialing.admission import Admission
 from dialing.announcements import listen
 from dialing.attempt import Outcome
 from dialing.call_loop import CallEvents, CallLoop, Ended, NotDialed, Progress
 from dialing.call_report import CallReport
-from dialing.carriers import NotYet
+from dialing.carriers import NotYet, Turn
 from dialing.free_ports import FreePorts
 from dialing.intake import SOON, Intake
 from dialing.port_keeper import PortKeeper
 from dialing.records import Records, one_line
 from dialing.worker_upkeep import ActiveAttempts, Upkeep, note_cancelled
 from leads.models import LeadStatus
-from telephony.sip.account import SipAccount
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +47,7 @@ class CallsWorker:
         self.starts = Records("starts", threads=min(3, max(2, capacity)))
         """Threads of their own: an agent waits for a start, and nobody for what hundreds of ended calls write."""
         self.ports = FreePorts()
+        self.admission = Admission(self.starts, self.ports)
         self.intake = Intake(self.ports)
         self.calls = CallLoop(capacity)
         self.keeper = PortKeeper(self.name, capacity, self.calls.agent, self.records, self.ports)
@@ -72,24 +73,25 @@ class CallsWorker:
             self.intake.begun(attempt_id)
             self.records.insist(attempts.withdraw, attempt_id, "The calls worker is shutting down.")
             return
-        why_not, deadline = "No dialer port of this worker was free.", time.monotonic() + SOON
+        why_not, deadline, asked = "No dialer port of this worker was free.", time.monotonic() + SOON, None
         while (port := self.ports.take(deadline - time.monotonic())) is not None:
             self.intake.begun(attempt_id)
             try:
-                self._carry_out(attempt_id, port)
+                self._carry_out(attempt_id, port, asked, deadline)
                 return
             except NotYet as wait:
-                why_not = wait.reason
-                self.ports.rest(wait.carrier, wait.wait)
+                why_not, asked = wait.reason, wait.asked
+                if time.monotonic() >= deadline:
+                    break
             finally:
                 self.ports.give_back(port)
         self.intake.begun(attempt_id)
         self.records.insist(attempts.withdraw, attempt_id, why_not)
 
-    def _carry_out(self, attempt_id: int, port: int) -> None:
+    def _carry_out(self, attempt_id: int, port: int, asked: int | None, deadline: float) -> None:
         try:
-            # not `insist`: a start that may have been committed is never repeated, recovery ends it
-            events = self.starts.run(self._begin, attempt_id, port, self.keeper.account(port))
+            patience = deadline - time.monotonic()
+            events = self.admission.started(attempt_id, port, asked, self._begin, patience)
         except (OperationalError, InterfaceError) as error:
             logger.warning("Attempt %d was not started: %s", attempt_id, one_line(error))
             return
@@ -100,13 +102,13 @@ class CallsWorker:
         finally:
             self._active.remove(attempt_id)
 
-    def _begin(self, attempt_id: int, port: int, account: SipAccount) -> CallEvents | None:
+    def _begin(self, attempt_id: int, port: int, turn: Turn | None, asked: int | None) -> CallEvents | None:
         """In a database thread, which hands the call to the loop itself: one thread less before the INVITE."""
         checked_at = time.monotonic()
-        order = attempts.start(attempt_id, self.name, port)
+        order = attempts.start(attempt_id, self.name, port, turn, asked)
         if order is None:
             return None
-        events = self.calls.begin(order, account, checked_at)
+        events = self.calls.begin(order, self.keeper.account(port), checked_at)
         self._active.add(attempt_id, events)
         return events
 

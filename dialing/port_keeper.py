@@ -89,7 +89,7 @@ class PortKeeper:
             if leased.get(port_id) != held.port:
                 await self._give_up(port_id, held)
         for port_id, port in leased.items():
-            self._free.is_behind(port_id, port.carrier)
+            self._free.is_behind(port_id, port.carrier, port.rate)
             self._free.rest(port.carrier, port.rests_for)
             if port_id in self._held:
                 self._confirm(port)
