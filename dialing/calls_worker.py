@@ -34,6 +34,8 @@ logger = logging.getLogger(__name__)
 
 HANG_UP_S = 5.0
 """Seconds of `CALLS_STOP_SECONDS` that hanging up and recording take; answered calls may go on for the rest."""
+RECORD_S = 3.0
+"""Of these, what the database may take to come back for the records; then leases end what it has not taken (I4)."""
 LAST_WORDS_S = 1.5
 """Seconds to hang up and record when the supervisor was killed."""
 
@@ -165,6 +167,8 @@ class CallsWorker:
         self.calls.loop.call_soon_threadsafe(self.calls.dial_no_more)
         patience = max(0.0, settings.CALLS_STOP_SECONDS - HANG_UP_S)
         self.calls.loop.call_soon_threadsafe(self.calls.loop.call_later, patience, self.calls.hang_up_all)
+        for threads in (self.records, self.starts):
+            threads.give_up(after=patience + RECORD_S)
 
     def end_at_once(self) -> None:
         """Hangs up everything, and ends the process: what the database does not take any more ends by its lease (I4).
