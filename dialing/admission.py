@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import TypeVar
 
+from django.db import InterfaceError, OperationalError
+
 from dialing import attempt as attempts
 from dialing import carriers
 from dialing.carriers import NotYet, Turn
@@ -11,6 +13,9 @@ from dialing.records import Records
 from dialing.turns import Turns
 
 T = TypeVar("T")
+
+DATABASE_AGAIN = 0.2
+"""Seconds until a database that was away is asked for a turn again."""
 
 Begin = Callable[[int, int, Turn | None, int | None], T | None]
 """Starts an attempt on a port, with its turn and the do-not-call service that was asked; None: the gate refused."""
@@ -46,12 +51,17 @@ class Admission:
     def _in_turn(
         self, carrier: int, attempt: int, port: int, asked: int | None, begin: Begin[T], patience: float
     ) -> T | None:
-        asked = asked or self._starts.run(attempts.ask_list, attempt)
         try:
+            asked = asked or self._starts.run(attempts.ask_list, attempt)
             turn = self._turns.take(carrier, attempt, patience)
         except NotYet as not_yet:
             not_yet.asked = asked
             raise
+        except (
+            OperationalError,
+            InterfaceError,
+        ) as error:  # nothing was started: its lead need not wait for a lease
+            raise NotYet(carrier, DATABASE_AGAIN, "The database is out of reach.") from error
         self._ports.has_turn(port)
         try:
             started = self._starts.run(begin, attempt, port, turn, asked)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from campaigns.models import Campaign
@@ -24,6 +24,7 @@ from dialing.carriers import Turn
 from dialing.pacing import Demand, Pacer, Supply
 from dialing.rate import Rate
 from dialing.reasons import why_not_dialing
+from dnc.models import DncService
 from leads.models import CallAttempt, Lead, LeadStatus
 from telephony.demo_pbx.process import DemoPbxProcess, DemoPbxReady
 from telephony.models import Carrier, ContactCenter, DialerPort
@@ -256,3 +257,51 @@ def test_plans_that_come_late_are_made_up_and_pauses_are_not() -> None:
     assert 148 <= placed <= 152
     rate = Rate(per_second=15)
     assert [rate.take(now) for now in (0.0, 60.0, 60.0)] == [True, True, False], "nobody waited meanwhile"
+
+
+def test_i4_a_call_whose_turn_the_database_could_not_give_leaves_its_lead_at_once(
+    busy_trunk: DemoPbxReady, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing was started, so nobody must wait for a lease, as after a start whose commit is not known."""
+
+    def away(*_which: int) -> Turn:
+        raise OperationalError("gone")
+
+    trunk = Carrier.objects.create(name="trunk", calls_per_second=Decimal(5))
+    with worker_with_ports(busy_trunk.sip_port, "6001", carrier=trunk) as worker:
+        made = make_attempt()
+        monkeypatch.setattr(carriers, "take_turn", away)
+        worker.carry_out(made.pk)
+        made.refresh_from_db()
+        assert (made.state, made.reason) == (State.WITHDRAWN, "The database is out of reach.")
+        assert Lead.objects.get().pool == Lead.Pool.WAITING
+        assert worker.ports.counts() == (1, 0)
+
+
+def test_i3_a_slow_external_list_is_asked_once_and_before_the_turn(
+    busy_trunk: DemoPbxReady, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float] = []
+
+    def slow(service: DncService, number: str) -> bool:
+        time.sleep(3 * carriers.GRACE)
+        asked.append(time.monotonic())
+        return number.endswith("9")
+
+    monkeypatch.setattr("dnc.services.is_listed", slow)
+    trunk = Carrier.objects.create(name="trunk", calls_per_second=Decimal(5))
+    registry = DncService.objects.create(name="Registry", url="https://dnc.example/")
+    campaign = make_campaign(queue=make_queue(pilot_number="7000"), dnc_service=registry)
+    with worker_with_ports(busy_trunk.sip_port, "6001", carrier=trunk) as worker:
+        busy, listed = (
+            make_attempt(make_lead(campaign, phone_number=number))
+            for number in ("554100000102", "554100000109")
+        )
+        worker.carry_out(busy.pk)
+        before = Carrier.objects.get().next_call_at
+        worker.carry_out(listed.pk)
+    assert len(asked) == 2
+    for made, result in ((busy, LeadStatus.BUSY), (listed, LeadStatus.DO_NOT_CALL)):
+        made.refresh_from_db()
+        assert made.result == result
+    assert Carrier.objects.get().next_call_at == before, "a listed number takes no turn"
