@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 from django.utils import timezone
 
 from campaigns.models import Campaign
@@ -21,6 +21,7 @@ from dialing import carriers
 from dialing.attempt import Outcome, State
 from dialing.capacity import Capacity, capacity
 from dialing.carriers import Turn
+from dialing.engine import leader
 from dialing.pacing import Demand, Pacer, Supply
 from dialing.rate import Rate
 from dialing.reasons import why_not_dialing
@@ -200,7 +201,9 @@ def test_why_not_dialing_names_the_carrier_that_rests() -> None:
     campaign = make_campaign()
     make_lead(campaign)
     ContactCenter.objects.update(state=ContactCenter.State.CONNECTED)
-    words = why_not_dialing(Campaign.objects.get(), timezone.now())
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [leader.LOCK])
+        words = why_not_dialing(Campaign.objects.get(), timezone.now())
     assert words is not None
     assert words.startswith(f"The carrier trunk rests until {until:%H:%M:%S}: 503 Service Unavailable")
 
