@@ -18,11 +18,12 @@ DATABASE_AGAIN = 0.2
 """Seconds until a database that was away is asked for a turn again."""
 
 Begin = Callable[[int, int, Turn | None, int | None], T | None]
-"""Starts an attempt on a port, with its turn and the do-not-call service that was asked; None: the gate refused."""
+"""Starts an attempt on a port, with its turn and the do-not-call service that was asked, in whatever thread; None: the
+gate refused."""
 
 
 class Admission:
-    """Of one calls worker. `starts` are the threads that the database is asked in."""
+    """Of one calls worker. `starts` are the threads in which the database is asked for turns."""
 
     def __init__(self, starts: Records, ports: FreePorts) -> None:
         self._starts = starts
@@ -38,8 +39,8 @@ class Admission:
         """
         try:
             carrier = self._ports.waits_at(port)
-            if carrier is None:  # not `insist`: a start that may have been committed is never repeated
-                return self._starts.run(begin, attempt, port, None, asked)
+            if carrier is None:
+                return begin(attempt, port, None, asked)
             return self._in_turn(carrier, attempt, port, asked, begin, patience)
         except NotYet as not_yet:
             if not_yet.rate is not None:
@@ -55,8 +56,7 @@ class Admission:
             asked = asked or self._starts.run(attempts.ask_list, attempt)
             turn = self._turns.take(carrier, attempt, patience)
         except NotYet as not_yet:
-            not_yet.asked = asked
-            raise
+            raise not_yet.having_asked(asked) from None
         except (
             OperationalError,
             InterfaceError,
@@ -64,7 +64,7 @@ class Admission:
             raise NotYet(carrier, DATABASE_AGAIN, "The database is out of reach.") from error
         self._ports.has_turn(port)
         try:
-            started = self._starts.run(begin, attempt, port, turn, asked)
+            started = begin(attempt, port, turn, asked)
         except NotYet:
             self._turns.leave(turn)
             raise

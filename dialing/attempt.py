@@ -156,8 +156,7 @@ def _check_again(starting: Start, asked: int | None) -> None:
     try:
         carriers.check(starting.port, starting.turn)
     except carriers.NotYet as not_yet:
-        not_yet.asked = asked
-        raise
+        raise not_yet.having_asked(asked) from None
 
 
 def _claimed(attempt_id: int) -> CallAttempt | None:

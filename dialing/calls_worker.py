@@ -9,6 +9,7 @@ import os
 import threading
 import time
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -25,6 +26,7 @@ from dialing.call_report import CallReport
 from dialing.carriers import NotYet, Turn
 from dialing.free_ports import FreePorts
 from dialing.intake import SOON, Intake
+from dialing.kept_up import Work, kept_up
 from dialing.port_keeper import PortKeeper
 from dialing.records import Records, one_line
 from dialing.worker_upkeep import ActiveAttempts, Upkeep, note_cancelled
@@ -59,12 +61,10 @@ class CallsWorker:
 
     def start(self) -> None:
         self.calls.start()
-        for work in (
-            self.keeper.run(),
-            listen(f"dialer calls {self.name}", self._on_announcement),
-            *self.upkeep.works(),
-        ):
-            self.calls.loop.call_soon_threadsafe(self.calls.spawn, work)
+        hear = partial(listen, f"dialer calls {self.name}", self._on_announcement)
+        works: list[Work] = [self.keeper.run, hear, *self.upkeep.works()]
+        for work in works:
+            self.calls.loop.call_soon_threadsafe(self.calls.spawn, kept_up(work))
         logger.info("Calls worker %s is up.", self.name)
 
     # --- one attempt, in a task's thread --------------------------------------------------------------
@@ -93,7 +93,7 @@ class CallsWorker:
     def _carry_out(self, attempt_id: int, port: int, asked: int | None, deadline: float) -> None:
         try:
             patience = deadline - time.monotonic()
-            events = self.admission.started(attempt_id, port, asked, self._begin, patience)
+            events = self.admission.started(attempt_id, port, asked, self._start, patience)
         except (OperationalError, InterfaceError) as error:
             logger.warning("Attempt %d was not started: %s", attempt_id, one_line(error))
             return
@@ -103,6 +103,10 @@ class CallsWorker:
             self._wait(attempt_id, port, events)
         finally:
             self._active.remove(attempt_id)
+
+    def _start(self, attempt_id: int, port: int, turn: Turn | None, asked: int | None) -> CallEvents | None:
+        """Not `insist`: a start that may have been committed is never repeated, recovery ends it."""
+        return self.starts.run(self._begin, attempt_id, port, turn, asked)
 
     def _begin(self, attempt_id: int, port: int, turn: Turn | None, asked: int | None) -> CallEvents | None:
         """In a database thread, which hands the call to the loop itself: one thread less before the INVITE."""

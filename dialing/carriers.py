@@ -51,6 +51,9 @@ class NotYet(Exception):  # noqa: N818 - no error: the call waits
     def __str__(self) -> str:
         return self.reason
 
+    def having_asked(self, service: int | None) -> "NotYet":
+        return NotYet(self.carrier, self.wait, self.reason, self.rate, service)
+
 
 @dataclass(frozen=True, slots=True)
 class Turn:

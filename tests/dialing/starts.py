@@ -51,6 +51,9 @@ def start_until(
             time.sleep(chance.random() * 3 * GRACE)
         return attempts.start(attempt, "w", port, turn, asked)
 
+    def start(attempt: int, port: int, turn: Turn | None, asked: int | None) -> CallOrder | None:
+        return records.run(begin, attempt, port, turn, asked)
+
     def work() -> None:
         for attempt in waiting:
             while time.monotonic() < until:
@@ -58,7 +61,7 @@ def start_until(
                 if port is None:
                     return
                 try:
-                    if admission.started(attempt, port, None, begin, until - time.monotonic()):
+                    if admission.started(attempt, port, None, start, until - time.monotonic()):
                         ended = Outcome(LeadStatus.BUSY, timezone.now())
                         records.run(attempts.finish, attempt, ended)
                     break
