@@ -129,9 +129,7 @@ def test_only_the_worker_that_started_an_attempt_takes_it_back() -> None:
     assert Lead.objects.get().attempts == 0
 
 
-@pytest.mark.parametrize(
-    "faulty", ["dialing.ports.keep_ports", "telephony.sip.line.Line.keep", "telephony.sip.line.Line._stay"]
-)
+@pytest.mark.parametrize("faulty", ["dialing.ports.keep_ports", "telephony.sip.line.Line.keep"])
 def test_i4_a_fault_of_ours_while_ports_are_kept_is_not_the_end_of_them(
     quick_leases: None, pbx: DemoPbxReady, monkeypatch: pytest.MonkeyPatch, faulty: str
 ) -> None:
