@@ -18,7 +18,7 @@ app.autodiscover_tasks()
 Transport.connection_errors = (*Transport.connection_errors, ResponseError)
 
 
-class OneClientChannel(Channel):  # type: ignore[misc]
+class OneClientChannel(Channel):
     """kombu makes a client for each message it takes and each it acknowledges, which takes as long as all the rest of it
     (0.13 ms, 250 entries copied): one for each pool of connections does."""
 
@@ -26,7 +26,7 @@ class OneClientChannel(Channel):  # type: ignore[misc]
         pool = self.async_pool if asynchronous else self.pool
         kept = self.__dict__.setdefault("_clients", {})
         if asynchronous not in kept or kept[asynchronous].connection_pool is not pool:
-            kept[asynchronous] = super()._create_client(asynchronous)
+            kept[asynchronous] = super()._create_client(asynchronous)  # type: ignore[misc]
         return kept[asynchronous]
 
 

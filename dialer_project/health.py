@@ -16,7 +16,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from dialing import ports
-from dialing.engine.leader import LOCK
+from dialing.engine import leader
 from dialing.leases import database_time
 from telephony.models import DialerPort
 
@@ -89,16 +89,7 @@ def _broker() -> Check:
 
 
 def _engine() -> Check:
-    """The leader holds one advisory lock of 64 bits, which pg_locks shows in two halves."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1"
-            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-            " AND (classid::bigint << 32 | objid::bigint) = %s)",
-            [LOCK],
-        )
-        row = cursor.fetchone()
-    if row and row[0]:
+    if leader.is_there_one():
         return Check("engine", True, _("An engine leads."))
     return Check("engine", False, _("No engine runs: nobody is dialed."))
 

@@ -62,9 +62,17 @@ async def listen(
                 if on_listening is not None:
                     on_listening()
                 async for notice in connection.notifies():
-                    on_announcement(json.loads(notice.payload))
+                    _hear(notice.payload, on_announcement)
         except psycopg.Error as error:
             if not away:
                 logger.warning("%s can't reach the database, trying on: %s", application, one_line(error))
             away = True
         await asyncio.sleep(RETRY_AFTER)
+
+
+def _hear(payload: str, on_announcement: Callable[[dict[str, Any]], None]) -> None:
+    """One that can't be understood, as of another version, costs itself and not all that come after it."""
+    try:
+        on_announcement(json.loads(payload))
+    except Exception:
+        logger.exception("An announcement was not understood: %.200s", payload)

@@ -7,8 +7,9 @@ DIALING -> WITHDRAWN when the INVITE could not leave at once  `take_back`
 Every change is announced in its own transaction, save the start of a call, which nobody waits for.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -18,11 +19,13 @@ from django.utils import timezone
 from campaigns import lifecycle
 from campaigns.announce import announce
 from dialing import carriers, gate, tallies, under_way
+from dialing.carriers import Turn
 from dialing.gate import Answer, Verdict
 from dialing.leases import LEASE
 from dialing.start import CallOrder as CallOrder
 from dialing.start import to_dialing
 from dialing.under_way import EndedAttempt
+from dnc.models import DncService
 from leads import answered, pool
 from leads.models import CallAttempt, Lead, LeadStatus
 
@@ -68,43 +71,100 @@ class Outcome:
     early_media_why: dict[str, Any] | None = None
 
 
-def start(attempt_id: int, worker: str, port_id: int) -> CallOrder | None:
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Who starts an attempt, on which port, and what was asked before."""
+
+    attempt: int
+    worker: str
+    port: int
+    turn: Turn | None = None
+    """Of a carrier with limits."""
+    asked: int | None = None
+    """The external do-not-call service that has said yes to the number, a moment ago."""
+
+
+def start(
+    attempt_id: int, worker: str, port_id: int, turn: Turn | None = None, asked: int | None = None
+) -> CallOrder | None:
     """CLAIMED -> DIALING after the last-moment gate; None when nothing may be dialed.
 
     None for a redelivered message too: the attempt is no longer CLAIMED, and nothing changes. `carriers.NotYet` when
-    the port's carrier takes no call at this moment: the attempt stays CLAIMED.
+    the port's carrier takes no call at this moment, or not with this `turn`: the attempt stays CLAIMED. `asked` as in
+    `ask_list`.
     """
-    order = to_dialing(attempt_id, worker, port_id, timezone.now(), LEASE)
-    return order or _start_when_asked(attempt_id, worker, port_id)
+    starting = Start(attempt_id, worker, port_id, turn, asked)
+    return _to_dialing(starting) or _start_when_asked(starting)
 
 
-def _start_when_asked(attempt_id: int, worker: str, port_id: int) -> CallOrder | None:
+def ask_list(attempt_id: int) -> int | None:
+    """Asks an external do-not-call list before the start waits for its turn, which would be over by the answer.
+
+    Returns the service that allows the call, for `start`; None when there is none to ask, or the attempt was refused
+    and is not CLAIMED any more.
+    """
+    attempt = _claimed(attempt_id)
+    service = attempt.campaign.dnc_service if attempt is not None and attempt.campaign is not None else None
+    if attempt is None or service is None or service.kind != DncService.Kind.EXTERNAL:
+        return None
+    verdict = gate.examine(attempt, timezone.now())
+    if verdict.answer is not Answer.DIAL:
+        _refuse(attempt, verdict)
+    return verdict.asked
+
+
+def _to_dialing(starting: Start) -> CallOrder | None:
+    """The start, and the carrier's count of it where its calls are limited, or neither."""
+    turn = starting.turn
+    statement = partial(
+        to_dialing,
+        starting.attempt,
+        starting.worker,
+        starting.port,
+        lease=LEASE,
+        asked=starting.asked,
+        turn=turn,
+    )
+    if turn is None or not turn.is_counted:
+        return statement(now=timezone.now())
+    with transaction.atomic():
+        carriers.count(turn)
+        return statement(now=timezone.now())
+
+
+def _start_when_asked(starting: Start) -> CallOrder | None:
     """Asks the gate's questions one by one: an external do-not-call list, or why the statement refused."""
-    attempt = (
+    attempt = _claimed(starting.attempt)
+    if attempt is None:
+        return None
+    verdict = gate.refuse(attempt, timezone.now())
+    if verdict is None:
+        carriers.check(starting.port, starting.turn)
+        verdict = gate.ask_list(attempt)
+    if verdict.answer is not Answer.DIAL:
+        _refuse(attempt, verdict)
+        return None
+    order = _to_dialing(replace(starting, asked=verdict.asked))
+    if order is None:
+        _check_again(starting, verdict.asked)
+        withdraw(starting.attempt, "The campaign closed while the gate was asked.")
+    return order
+
+
+def _check_again(starting: Start, asked: int | None) -> None:
+    """The turn may have passed while the list was asked: the next one need not ask it."""
+    try:
+        carriers.check(starting.port, starting.turn)
+    except carriers.NotYet as not_yet:
+        raise not_yet.having_asked(asked) from None
+
+
+def _claimed(attempt_id: int) -> CallAttempt | None:
+    return (
         CallAttempt.objects.select_related("lead", "campaign__dnc_service")
         .filter(pk=attempt_id, state=State.CLAIMED)
         .first()
     )
-    if attempt is None:
-        return None
-    carriers.check(port_id)
-    verdict = gate.examine(attempt, timezone.now())
-    if verdict.answer is not Answer.DIAL:
-        _refuse(attempt, verdict)
-        return None
-    order = _start_admitted(attempt_id, worker, port_id, verdict.asked)
-    if order is None:
-        withdraw(attempt_id, "The campaign closed while the gate was asked.")
-    return order
-
-
-def _start_admitted(attempt_id: int, worker: str, port_id: int, asked: int | None) -> CallOrder | None:
-    """The start, and the carrier's count of it, or neither."""
-    with transaction.atomic():
-        wait = carriers.admit(port_id)
-        if wait is None:
-            return to_dialing(attempt_id, worker, port_id, timezone.now(), LEASE, asked=asked, admitted=True)
-    raise wait
 
 
 def _refuse(attempt: CallAttempt, verdict: Verdict) -> None:

@@ -19,13 +19,15 @@ from django.db import InterfaceError, OperationalError
 from campaigns.models import Campaign
 from dialing import attempt as attempts
 from dialing import carriers, evidence, ports, reports, tallies
+from dialing.admission import Admission
 from dialing.announcements import listen
 from dialing.attempt import CallOrder, Outcome
 from dialing.call_loop import CallEvents, CallLoop, Ended, NotDialed, Progress
 from dialing.call_report import CallReport
-from dialing.carriers import NotYet
+from dialing.carriers import NotYet, Turn
 from dialing.free_ports import FreePorts
 from dialing.intake import SOON, Intake
+from dialing.kept_up import Work, kept_up
 from dialing.port_keeper import PortKeeper
 from dialing.records import one_line, then
 from dialing.records_link import RecordsProcess
@@ -38,6 +40,8 @@ logger = logging.getLogger(__name__)
 
 HANG_UP_S = 5.0
 """Seconds of `CALLS_STOP_SECONDS` that hanging up and recording take; answered calls may go on for the rest."""
+RECORD_S = 3.0
+"""Of these, what the database may take to come back for the records; then leases end what it has not taken (I4)."""
 LAST_WORDS_S = 1.5
 """Seconds to hang up and record when the supervisor was killed."""
 
@@ -52,6 +56,7 @@ class CallsWorker:
         )
         self.records, self.starts = self.books.pool(RECORDS), self.books.pool(STARTS)
         self.ports = FreePorts()
+        self.admission = Admission(self.starts, self.ports)
         self.intake = Intake(self.ports)
         self.calls = CallLoop(capacity)
         self.keeper = PortKeeper(self.name, capacity, self.calls.agent, self.records, self.ports)
@@ -61,12 +66,10 @@ class CallsWorker:
 
     def start(self) -> None:
         self.calls.start()
-        for work in (
-            self.keeper.run(),
-            listen(f"dialer calls {self.name}", self._on_announcement),
-            *self.upkeep.works(),
-        ):
-            self.calls.loop.call_soon_threadsafe(self.calls.spawn, work)
+        hear = partial(listen, f"dialer calls {self.name}", self._on_announcement)
+        works: list[Work] = [self.keeper.run, hear, *self.upkeep.works()]
+        for work in works:
+            self.calls.loop.call_soon_threadsafe(self.calls.spawn, kept_up(work))
         logger.info("Calls worker %s is up.", self.name)
 
     # --- one attempt, in a task's thread --------------------------------------------------------------
@@ -77,25 +80,25 @@ class CallsWorker:
             self.intake.begun(attempt_id)
             self.records.insist(attempts.withdraw, attempt_id, "The calls worker is shutting down.")
             return
-        why_not, deadline = "No dialer port of this worker was free.", time.monotonic() + SOON
+        why_not, deadline, asked = "No dialer port of this worker was free.", time.monotonic() + SOON, None
         while (port := self.ports.take(deadline - time.monotonic())) is not None:
             self.intake.begun(attempt_id)
             try:
-                self._carry_out(attempt_id, port)
+                self._carry_out(attempt_id, port, asked, deadline)
                 return
             except NotYet as wait:
-                why_not = wait.reason
-                self.ports.rest(wait.carrier, wait.wait)
+                why_not, asked = wait.reason, wait.asked
+                if time.monotonic() >= deadline:
+                    break
             finally:
                 self.ports.give_back(port)
         self.intake.begun(attempt_id)
         self.records.insist(attempts.withdraw, attempt_id, why_not)
 
-    def _carry_out(self, attempt_id: int, port: int) -> None:
+    def _carry_out(self, attempt_id: int, port: int, asked: int | None, deadline: float) -> None:
         try:
-            # not `insist`: a start that may have been committed is never repeated, recovery ends it
-            start = self.starts.submit(attempts.start, attempt_id, self.name, port)
-            events = then(start, partial(self._begin, self.keeper.account(port))).result()
+            patience = deadline - time.monotonic()
+            events = self.admission.started(attempt_id, port, asked, self._start, patience)
         except (OperationalError, InterfaceError) as error:
             logger.warning("Attempt %d was not started: %s", attempt_id, one_line(error))
             return
@@ -105,6 +108,11 @@ class CallsWorker:
             self._wait(attempt_id, port, events)
         finally:
             self._active.remove(attempt_id)
+
+    def _start(self, attempt_id: int, port: int, turn: Turn | None, asked: int | None) -> CallEvents | None:
+        """Not `insist`: a start that may have been committed is never repeated, recovery ends it."""
+        start = self.starts.submit(attempts.start, attempt_id, self.name, port, turn, asked)
+        return self.starts.result(then(start, partial(self._begin, self.keeper.account(port))))
 
     def _begin(self, account: SipAccount, order: CallOrder | None) -> CallEvents | None:
         """In the thread that brings the order, which hands it to the loop itself: one thread less before the INVITE."""
@@ -171,6 +179,8 @@ class CallsWorker:
         self.calls.loop.call_soon_threadsafe(self.calls.dial_no_more)
         patience = max(0.0, settings.CALLS_STOP_SECONDS - HANG_UP_S)
         self.calls.loop.call_soon_threadsafe(self.calls.loop.call_later, patience, self.calls.hang_up_all)
+        for threads in (self.records, self.starts):
+            threads.give_up(after=patience + RECORD_S)
 
     def end_at_once(self) -> None:
         """Hangs up everything, and ends the process: what the database does not take any more ends by its lease (I4).
@@ -183,6 +193,7 @@ class CallsWorker:
         deadline = time.monotonic() + LAST_WORDS_S
         while (self._active or self.calls.calls) and time.monotonic() < deadline:
             time.sleep(0.02)
+        self.books.kill()
         os._exit(1)
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ from enum import Enum, auto
 from campaigns.models import Campaign, Schedule
 from dnc import services as dnc
 from dnc.models import DncService
-from leads.models import CallAttempt, Lead
+from leads.models import CallAttempt
 
 
 class Answer(Enum):
@@ -38,6 +38,11 @@ class Verdict:
 
 def examine(attempt: CallAttempt, now: datetime) -> Verdict:
     """All questions of the gate, the cheap ones first, the do-not-call list last. Changes nothing."""
+    return refuse(attempt, now) or ask_list(attempt)
+
+
+def refuse(attempt: CallAttempt, now: datetime) -> Verdict | None:
+    """All questions but the do-not-call list; None: nothing is against the call."""
     campaign, lead = attempt.campaign, attempt.lead
     if campaign is None:
         return Verdict(Answer.CLOSED, "The campaign was deleted.")
@@ -50,11 +55,14 @@ def examine(attempt: CallAttempt, now: datetime) -> Verdict:
         return Verdict(Answer.CLOSED, closed)
     if lead.attempts >= campaign.max_attempts:
         return Verdict(Answer.USED_UP, f"All {campaign.max_attempts} attempts are used up.")
-    return _ask_list(campaign.dnc_service, lead)
+    return None
 
 
-def _ask_list(service: DncService | None, lead: Lead) -> Verdict:
-    if service is None:
+def ask_list(attempt: CallAttempt) -> Verdict:
+    """Whether the campaign's do-not-call list allows the call, of an attempt that nothing else is against."""
+    campaign, lead = attempt.campaign, attempt.lead
+    service = campaign.dnc_service if campaign is not None else None
+    if service is None or lead is None:
         return Verdict(Answer.DIAL)
     if service.state == DncService.State.OUT_OF_SERVICE:
         return Verdict(Answer.LIST_UNAVAILABLE, f"The do-not-call service {service.name} is out of service.")

@@ -3,7 +3,8 @@
 Events and `now` in, `{campaign: calls}` out; no clock, no I/O, no Django, so that a simulator can replay it.
 Times are seconds of any one clock; queues, campaigns and attempts are named by their ids.
 
-For each queue, calls in flight <= free agents - callers already waiting. An agent is reserved from the plan on
+For each queue, calls in flight <= free agents - callers already waiting, and so for any queues together, whose agents
+may be the same people (`dialing.shared_agents`). An agent is reserved from the plan on
 (the claim that follows it takes some milliseconds), until the contact centre reports somebody of the queue
 busy for the call, or the attempt ends. After a transfer the attempt may end before the contact centre's event
 shows the agent busy: such a reservation settles with the next pick-up of the queue, or after `settle` seconds.
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 
 from dialing.fair_share import Turns
 from dialing.rate import Rate
+from dialing.shared_agents import SharedAgents
 
 STALE_AFTER = 5.0
 """Seconds without a word from the contact centre after which a queue counts as without free agents."""
@@ -39,6 +41,8 @@ class Supply:
     free: frozenset[str]
     busy: frozenset[str]
     waiting: int = 0
+    center: int | None = None
+    """The contact centre in whose queues a name is one and the same agent; None: it is one in this queue alone."""
 
     @classmethod
     def of_channels(cls, total: int, busy: int, waiting: int = 0) -> "Supply":
@@ -215,14 +219,16 @@ class Pacer:
         self._turns.wanting([queue for queue in eager if room[queue] > 0])
         plan: dict[int, int] = {}
         self._held_up = False
-        for _ in range(self.free_ports()):
-            ready = [queue for queue in eager if room[queue] > 0]
-            if not ready:
-                break
+        shared, ports = self._shared_agents(now), self.free_ports()
+        while ports > 0 and (ready := [queue for queue in eager if room[queue] > 0]):
+            queue = self._turns.first(ready)
+            if not shared.place(queue):
+                room[queue] = 0
+                continue
             if not self._rate.take(now):
                 self._held_up = True
                 break
-            queue = self._turns.first(ready)
+            ports -= 1
             line = self._lines[queue]
             campaign = line.turns.first(eager[queue])
             line.turns.take(campaign, eager[queue][campaign])
@@ -295,6 +301,20 @@ class Pacer:
         if line is None or now - line.reported_at > self.stale_after:
             return 0
         return len(line.supply.free) - line.supply.waiting - self.in_flight(queue)
+
+    def _shared_agents(self, now: float) -> SharedAgents:
+        """The free agents of all queues, with the calls in flight and the callers already waiting placed on them."""
+        queues_of: dict[tuple[str, int, str], set[int]] = {}
+        calls = {}
+        for queue, line in self._lines.items():
+            supply = line.supply
+            calls[queue] = supply.waiting + self.in_flight(queue)
+            if now - line.reported_at > self.stale_after:
+                continue
+            within = ("queue", queue) if supply.center is None else ("center", supply.center)
+            for agent in supply.free:
+                queues_of.setdefault((*within, agent), set()).add(queue)
+        return SharedAgents.of_calls(map(frozenset, queues_of.values()), calls)
 
     def in_flight(self, queue: int) -> int:
         """Reservations of the queue: planned, in a call, or transferred and not yet seen picked up."""

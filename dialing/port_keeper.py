@@ -8,6 +8,7 @@ from django.db import InterfaceError, OperationalError
 
 from dialing import ports, worker_records
 from dialing.free_ports import FreePorts
+from dialing.kept_up import kept_up
 from dialing.leases import RENEW_PORTS_EVERY
 from dialing.ports import LeasedPort
 from dialing.records import Recorder, one_line
@@ -59,9 +60,11 @@ class PortKeeper:
         try:
             await self._keep()
         finally:
-            for held in self._held.values():
+            for port_id, held in self._held.items():
+                self._free.forbid(port_id)
                 if held.keeping is not None:
                     held.keeping.cancel()
+            self._held.clear()
 
     async def _keep(self) -> None:
         away = False
@@ -88,7 +91,7 @@ class PortKeeper:
             if leased.get(port_id) != held.port:
                 await self._give_up(port_id, held)
         for port_id, port in leased.items():
-            self._free.is_behind(port_id, port.carrier)
+            self._free.is_behind(port_id, port.carrier, port.rate)
             self._free.rest(port.carrier, port.rests_for)
             if port_id in self._held:
                 self._confirm(port)
@@ -106,7 +109,7 @@ class PortKeeper:
         held = HeldPort(port, line)
         self._held[port.id] = held
         self._accounts[port.id] = line.accounts[0]
-        held.keeping = asyncio.create_task(line.keep())
+        held.keeping = asyncio.create_task(kept_up(line.keep))
 
     async def _give_up(self, port_id: int, held: HeldPort) -> None:
         """No call begins on the port any more; a call on it goes on, the binding goes."""

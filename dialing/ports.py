@@ -35,6 +35,8 @@ class LeasedPort:
     carrier: int | None = field(default=None, compare=False)
     rests_for: float = field(default=0.0, compare=False)
     """Seconds for which its carrier takes no call."""
+    rate: float | None = field(default=None, compare=False)
+    """Its carrier's (`telephony.models.Carrier.rate`)."""
 
 
 NOBODYS: dict[str, Any] = {
@@ -86,6 +88,7 @@ def keep_ports(worker: str, capacity: int, now: datetime) -> list[LeasedPort]:
             p.state in DialerPort.IN_SERVICE,
             p.carrier_id,
             _rest(p, now),
+            p.carrier.rate if p.carrier is not None else None,
         )
         for p in mine.filter(enabled=True).select_related("carrier").order_by("pk")
     ]

@@ -85,6 +85,11 @@ def take(push: Push, now: float | None = None) -> int:
     try:
         with _client() as client:
             taken = _take(client, push, time.time() if now is None else now)
+            try:
+                _tell(push, taken)
+            except BaseException:
+                client.delete(_told(push))  # the sender will say it again
+                raise
     except PushRefusedError as refused:
         _note(push, refused)
         raise
@@ -92,11 +97,19 @@ def take(push: Push, now: float | None = None) -> int:
         away = NoBrokerError(str(error))
         _note(push, away)
         raise away from error
-    with transaction.atomic():
-        tallies.count_now(tallies.PUSHES, "taken" if taken else "repeated")
-        for part in _parts(taken):
-            announce("push", center=push.center, changes=part)
     return len(taken)
+
+
+@transaction.atomic
+def _tell(push: Push, taken: list[dict[str, Any]]) -> None:
+    tallies.count_now(tallies.PUSHES, "taken" if taken else "repeated")
+    for part in _parts(taken):
+        announce("push", center=push.center, changes=part)
+
+
+def _told(push: Push) -> str:
+    """The key that says that the message has come."""
+    return f"dialer:push:{push.center}:{hashlib.sha256(push.id.encode()).hexdigest()}"
 
 
 def _note(push: Push, refused: PushRefusedError) -> None:
@@ -130,8 +143,7 @@ def _take(client: "redis.Redis", push: Push, now: float) -> list[dict[str, Any]]
         changes = [change.as_json() for change in changes_of(push.body, rest)]
     except AnswerError as error:
         raise PushRefusedError(f"The body {error}.") from error
-    message = hashlib.sha256(push.id.encode()).hexdigest()
-    is_new = client.set(f"dialer:push:{center.pk}:{message}", "", nx=True, ex=2 * TOLERANCE_S)
+    is_new = client.set(_told(push), "", nx=True, ex=2 * TOLERANCE_S)
     return changes if is_new else []
 
 

@@ -11,8 +11,10 @@ from django.utils.translation import gettext as _
 
 from campaigns import selectors
 from campaigns.models import Campaign, Schedule
-from dialing import capacity, ports
+from dialing import capacity, ports, reports
+from dialing.engine import leader
 from dialing.leases import database_time
+from dialing.models import ProcessReport
 from dnc.models import DncService
 from leads.models import CallAttempt
 from telephony.models import Carrier, ContactCenter, DialerPort
@@ -63,6 +65,18 @@ class Moment:
     @cached_property
     def resting_carrier(self) -> Carrier | None:
         return capacity.resting(self.leases_now).first()
+
+    @cached_property
+    def is_led(self) -> bool:
+        """An engine plans calls; what a contact centre's row says of its state is from when there last was one."""
+        return leader.is_there_one()
+
+    @cached_property
+    def is_broker_away(self) -> bool:
+        """The engine that leads says so."""
+        fresh = ProcessReport.objects.filter(kind="engine", reported_at__gte=self.leases_now - reports.FRESH)
+        newest = fresh.order_by("-reported_at").first()
+        return newest is not None and bool(newest.numbers.get("broker_away"))
 
     @cached_property
     def calls(self) -> int:
@@ -123,6 +137,14 @@ def _not_running(campaign: Campaign, moment: Moment) -> str:
     return _("The schedule has not been opened; is the beat process running?")
 
 
+def _no_engine(campaign: Campaign, moment: Moment) -> str:
+    return "" if moment.is_led else _("No engine runs: nobody is dialed.")
+
+
+def _no_broker(campaign: Campaign, moment: Moment) -> str:
+    return _("Valkey does not answer.") if moment.is_broker_away else ""
+
+
 def _not_connected(campaign: Campaign, moment: Moment) -> str:
     center = campaign.queue.contact_center
     if not center.enabled:
@@ -165,6 +187,8 @@ _QUESTIONS: tuple[Callable[[Campaign, Moment], str], ...] = (
     _list_out_of_service,
     _not_running,
     _no_lead,
+    _no_engine,
+    _no_broker,
     _not_connected,
     _no_port,
 )

@@ -14,6 +14,7 @@ import pickle
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
@@ -28,8 +29,9 @@ logger = logging.getLogger(__name__)
 RECORDS, STARTS = "records", "starts"
 """The pools. Threads of their own for starts: an agent waits for a start, and nobody for what hundreds of ended calls
 write."""
-LAST_WORDS_S = 5.0
-"""Seconds for what is still to be recorded when the calls worker has gone; what takes longer ends by its lease (I4)."""
+LAST_WORK_S, LAST_WORDS_S = 2.0, 5.0
+"""Seconds for what is still to be recorded when the calls worker ends in its own time, which has waited for all that
+matters, and when it has gone; what takes longer ends by its lease (I4)."""
 
 
 class Desk:
@@ -42,20 +44,23 @@ class Desk:
         self._gone = threading.Event()
 
     def serve(self) -> None:
-        """Until the last message, or until the other end is closed."""
+        """Until the last message, or until the other end is closed; ends what was begun."""
+        within = LAST_WORDS_S
         while True:
             try:
                 task = self._link.recv()
             except (EOFError, OSError):
                 break
             if task is None:  # the last one
+                within = LAST_WORK_S
                 break
             number, pool, work, args, kwargs = task
             future = self._pools[pool].submit(self._do, pool, partial(work, *args, **kwargs))
             future.add_done_callback(partial(self._answer, number))
         self._gone.set()
+        deadline = time.monotonic() + within
         for records in self._pools.values():
-            records.close()
+            records.close(max(0.0, deadline - time.monotonic()))
 
     def _do(self, pool: str, work: Callable[[], Any]) -> Any:
         from django.db import OperationalError
@@ -111,9 +116,6 @@ def main(descriptor: int) -> int:
         desk.serve()
     except (EOFError, ConnectionError):
         pass  # the calls worker has gone
-    timer = threading.Timer(LAST_WORDS_S, os._exit, [0])
-    timer.daemon = True
-    timer.start()
     return 0
 
 

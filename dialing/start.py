@@ -10,11 +10,14 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
+from dialing.carriers import GRACE, Turn
+
 # The attempt's own conditions come in the outer WHERE: PostgreSQL looks at them again when the statement has waited
 # for another one on the same row, so of many workers with one message one dials (I2). An external do-not-call
 # service must have been asked: `asked` names it, so that a campaign which changed its service is refused. A number
-# that is no number can't be looked up in the embedded list, and is not dialed. A carrier with limits must have admitted
-# the call (`dialing.carriers`) in this transaction; one that rests gets none.
+# that is no number can't be looked up in the embedded list, and is not dialed. A carrier with a limit of
+# calls per second takes the call in its turn, which holds for GRACE seconds; one with a limit of calls in parallel must
+# have counted it in this transaction (`dialing.carriers`); one that rests gets none.
 START = """
 WITH moved AS (
     UPDATE leads_callattempt a
@@ -35,7 +38,11 @@ WITH moved AS (
            SELECT FROM telephony_dialerport p JOIN telephony_carrier k ON k.id = p.carrier_id
             WHERE p.id = %(port)s
               AND (k.resting_until > clock_timestamp()
-                   OR NOT %(admitted)s AND (k.calls_per_second IS NOT NULL OR k.max_calls IS NOT NULL)))
+                   OR k.calls_per_second IS NOT NULL
+                      AND (%(turn)s::timestamptz IS NULL OR k.id <> %(carrier)s
+                           OR clock_timestamp() NOT BETWEEN %(turn)s
+                              AND %(turn)s::timestamptz + make_interval(secs => %(grace)s))
+                   OR k.max_calls IS NOT NULL AND k.id IS DISTINCT FROM %(counted)s))
        AND (c.dnc_service_id IS NULL
             OR c.dnc_service_id = %(asked)s
             OR EXISTS (
@@ -96,12 +103,12 @@ def to_dialing(
     lease: timedelta,
     *,
     asked: int | None = None,
-    admitted: bool = False,
+    turn: Turn | None = None,
 ) -> CallOrder | None:
     """The order when the attempt is DIALING now, None when the gate refused and nothing changed.
 
-    `asked`: the external do-not-call service that has just said yes to the number. `admitted`: the port's carrier
-    takes this call within its limits; one without limits need not be asked.
+    `asked`: the external do-not-call service that has just said yes to the number. `turn`: of a carrier with limits;
+    when its calls are counted, this is inside the transaction that counted them.
     """
     parameters: dict[str, int | str | datetime | float | None] = {
         "attempt": attempt,
@@ -110,7 +117,10 @@ def to_dialing(
         "now": now,
         "lease": lease.total_seconds(),
         "asked": asked,
-        "admitted": admitted,
+        "turn": turn.at if turn else None,
+        "carrier": turn.carrier if turn else None,
+        "counted": turn.carrier if turn and turn.is_counted else None,
+        "grace": GRACE,
     }
     checked_at = time.monotonic()
     with connection.cursor() as cursor:

@@ -6,14 +6,13 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Coroutine
-from typing import Any
 
 from django.db import InterfaceError, OperationalError
 
 from dialing import reports, tallies, worker_records
 from dialing.call_loop import CallEvents, CallLoop
 from dialing.free_ports import FreePorts
+from dialing.kept_up import Work
 from dialing.leases import LEASE, RENEW_ATTEMPTS_EVERY
 from dialing.models import Repair
 from dialing.records import Recorder, one_line
@@ -67,9 +66,9 @@ class Upkeep:
         self._active = active
         self._reconciler = WorkerReconciler(calls, _repaired)
 
-    def works(self) -> list[Coroutine[Any, Any, None]]:
+    def works(self) -> list[Work]:
         """Each for ever, until cancelled."""
-        return [self._renew(), self._look_for_stops(), self._read_results(), self._look_after_itself()]
+        return [self._renew, self._look_for_stops, self._read_results, self._look_after_itself]
 
     async def _renew(self) -> None:
         """Renews the leases of all attempts in one UPDATE. Those that it can't renew for too long are not ours any

@@ -1,5 +1,6 @@
 """What a Master configures: contact centres, their queues, and the dialer's own SIP ports."""
 
+import math
 from decimal import Decimal
 
 from django.core.exceptions import ValidationError
@@ -132,6 +133,13 @@ class Carrier(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def rate(self) -> float | None:
+        """Calls per second; infinite when only those in parallel are limited; None: no limit at all."""
+        if self.calls_per_second is not None:
+            return float(self.calls_per_second)
+        return None if self.max_calls is None else math.inf
 
 
 class DialerPort(models.Model):

@@ -10,7 +10,7 @@ from campaigns.selectors import Summary
 from dialing.reasons import why_none_dials
 
 KEPT = 3
-"""Seconds for which an answer holds: it costs some seven queries, and the pages ask each second."""
+"""Seconds for which an answer holds: it costs some nine queries, and the pages ask each second."""
 
 
 def why_idle(campaign: Campaign, summary: Summary) -> str:

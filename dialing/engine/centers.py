@@ -86,7 +86,7 @@ class Centers:
                 is_new = True
             else:
                 self._board.queue(queue_id, queue, heard_at.timestamp())
-                if self._pacer.queue_reported(queue_id, supply_of(queue), time.monotonic()):
+                if self._pacer.queue_reported(queue_id, supply_of(queue, center.id), time.monotonic()):
                     freed.add(queue_id)
         for (owner, name), queue_id in self._queues.items():
             if owner == center.id and name not in snapshot.queues:
@@ -132,7 +132,7 @@ class Centers:
         self._board.lost(queue)
 
 
-def supply_of(queue: QueueSnapshot) -> Supply:
+def supply_of(queue: QueueSnapshot, center: int | None = None) -> Supply:
     """An agent in wrap-up counts as busy: somebody who went there from free was on a call between two reports."""
     if queue.kind == "IVR":
         return Supply.of_channels(queue.channels_total, queue.channels_busy, queue.waiting_callers)
@@ -141,4 +141,5 @@ def supply_of(queue: QueueSnapshot) -> Supply:
         free=frozenset(agent.id for agent in queue.agents if agent.state is AgentState.FREE),
         busy=frozenset(agent.id for agent in queue.agents if agent.state in busy),
         waiting=queue.waiting_callers,
+        center=center,
     )

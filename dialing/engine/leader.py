@@ -11,6 +11,7 @@ from contextlib import suppress
 from typing import Any
 
 import psycopg
+from django.db import connection
 
 from dialing.announcements import connect
 from dialing.records import one_line
@@ -31,19 +32,37 @@ _NOTICE_OUR_DEATH = (
 would by default after two hours. Without effect on a socket of the file system, whose ends always know."""
 
 
+# The lock's 64 bits are shown in two halves.
+_IS_HELD = """
+SELECT EXISTS (
+    SELECT FROM pg_locks
+     WHERE locktype = 'advisory' AND granted AND objsubid = 1
+       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+       AND (classid::bigint << 32 | objid::bigint) = %s)
+"""
+
+
+def is_there_one() -> bool:
+    """Whether any engine leads now, on whatever host; asked on Django's connection."""
+    with connection.cursor() as cursor:
+        cursor.execute(_IS_HELD, [LOCK])
+        row = cursor.fetchone()
+    return bool(row and row[0])
+
+
 async def lead(duty: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Runs `duty` whenever this engine is the leader, for ever. Cancel it to stop: the lock is free at once."""
     away = False
     while True:
         try:
-            async with await connect("dialer engine leader") as connection:
+            async with await connect("dialer engine leader") as own:
                 if away:
                     logger.info("The engine reaches the database again.")
                 away = False
-                await connection.execute(_NOTICE_OUR_DEATH)
-                await _wait_for_lock(connection)
+                await own.execute(_NOTICE_OUR_DEATH)
+                await _wait_for_lock(own)
                 logger.info("This engine is the leader.")
-                await _work(connection, duty)
+                await _work(own, duty)
         except (psycopg.Error, TimeoutError) as error:
             if not away:
                 logger.warning("The engine can't reach the database, trying on: %s", one_line(error))
@@ -51,10 +70,10 @@ async def lead(duty: Callable[[], Coroutine[Any, Any, None]]) -> None:
         await asyncio.sleep(EVERY)
 
 
-async def _wait_for_lock(connection: psycopg.AsyncConnection[Any]) -> None:
+async def _wait_for_lock(own: psycopg.AsyncConnection[Any]) -> None:
     waiting = False
     while True:
-        cursor = await connection.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
+        cursor = await own.execute("SELECT pg_try_advisory_lock(%s)", [LOCK])
         row = await cursor.fetchone()
         if row and row[0]:
             return
@@ -64,16 +83,14 @@ async def _wait_for_lock(connection: psycopg.AsyncConnection[Any]) -> None:
         await asyncio.sleep(EVERY)
 
 
-async def _work(
-    connection: psycopg.AsyncConnection[Any], duty: Callable[[], Coroutine[Any, Any, None]]
-) -> None:
+async def _work(own: psycopg.AsyncConnection[Any], duty: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Does the duty until the connection fails, which raises, or the duty fails."""
     task = asyncio.create_task(duty())
     try:
         while not task.done():
             await asyncio.wait({task}, timeout=EVERY)
             async with asyncio.timeout(PATIENCE):
-                await connection.execute("SELECT 1")
+                await own.execute("SELECT 1")
         task.result()
     finally:
         task.cancel()

@@ -162,6 +162,7 @@ class Engine:
             numbers = {
                 "reservations": self._pacer.reservations,
                 "reservations_without_attempt": len(self._missing),
+                "broker_away": int(self._publisher.is_down),
                 **self._centers.numbers(),
                 **reports.of_this_process(),
             }

@@ -85,6 +85,10 @@ class Pbx(Protocol):
         """Of its log: every INVITE dialog that has ended."""
         ...
 
+    def new_calls(self) -> list[Call]:
+        """Those of them that were not told before."""
+        ...
+
     def calls_up(self, is_orphan: Callable[[Call], bool]) -> int:
         """Calls that are up, save those whose dialer was killed, where the PBX keeps them for long."""
         ...
@@ -101,6 +105,7 @@ class DemoPbx:
         self._host = host
         self._process = DemoPbxProcess(folder)
         self._ready: DemoPbxReady | None = None
+        self._read = 0  # bytes of the log
 
     @property
     def ready(self) -> DemoPbxReady:
@@ -134,8 +139,22 @@ class DemoPbx:
     close = stop
 
     def calls(self) -> list[Call]:
-        lines = self.log.read_text().splitlines() if self.log.exists() else []
-        return [call for call in _whole_lines(lines) if call["event"] == "call"]
+        return self._calls_from(0)[0]
+
+    def new_calls(self) -> list[Call]:
+        calls, self._read = self._calls_from(self._read)
+        return calls
+
+    def _calls_from(self, first: int) -> tuple[list[Call], int]:
+        """The calls of the log from this byte on, and where its last whole line ends."""
+        if not self.log.exists():
+            return [], first
+        with self.log.open("rb") as log:
+            log.seek(first)
+            text = log.read()
+        whole = text[: text.rfind(b"\n") + 1]
+        calls = [call for call in _whole_lines(whole.decode().splitlines()) if call["event"] == "call"]
+        return calls, first + len(whole)
 
     def calls_up(self, is_orphan: Callable[[Call], bool]) -> int:
         """By its own counter; calls whose dialer was killed ended by themselves."""
@@ -173,6 +192,7 @@ class AsteriskPbx:
     def __init__(self, lab: PbxLab) -> None:
         self._lab = lab
         self._ends: list[float] = []
+        self._told: set[str] = set()
 
     @property
     def sip(self) -> tuple[str, int]:
@@ -205,6 +225,12 @@ class AsteriskPbx:
 
     def calls(self) -> list[Call]:
         return [call for call in self._all() if call["ended_at"] is not None]
+
+    def new_calls(self) -> list[Call]:
+        """Asterisk's log is read anew each time: its messages of one call lie far apart."""
+        calls = [call for call in self.calls() if call["call_id"] not in self._told]
+        self._told.update(call["call_id"] for call in calls)
+        return calls
 
     def calls_up(self, is_orphan: Callable[[Call], bool]) -> int:
         return sum(call["ended_at"] is None and not is_orphan(call) for call in self._all())

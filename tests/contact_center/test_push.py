@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import OperationalError
 from rest_framework.test import APIClient
 
 from accounts.models import Role
@@ -174,6 +175,22 @@ def test_a_signed_push_is_taken_once(center: ContactCenter) -> None:
     ]
     assert push(client, center.pk, headers=signed(BODY, name="m2")).status_code == 202
     assert counted() == {"taken": 2, "repeated": 1}
+
+
+def test_a_push_that_did_not_reach_the_engine_is_taken_when_it_comes_again(
+    center: ContactCenter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was remembered as taken, and the sender's second try as a repetition."""
+
+    def away(*_args: Any, **_fields: Any) -> None:
+        raise OperationalError("the database went away just now")
+
+    client, headers = APIClient(raise_request_exception=False), signed(BODY)
+    with monkeypatch.context() as patched:
+        patched.setattr("dialing.pushes.announce", away)
+        assert push(client, center.pk, headers=headers).status_code == 503
+    assert push(client, center.pk, headers=headers).json() == {"changes": 1}
+    assert counted() == {"taken": 1}
 
 
 def test_a_secret_of_standard_webhooks_is_base64(center: ContactCenter) -> None:

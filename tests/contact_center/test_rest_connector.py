@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from telephony.contact_center import ConnectorError, ConnectorState, make_connector
+from telephony.contact_center.rest import connector as rest_connector
 from tests.contact_center.ami_peer import until
 from tests.contact_center.conftest import Certificate
 from tests.contact_center.http_peer import HttpPeer
@@ -57,6 +58,26 @@ def test_a_failure_is_told_at_once_and_the_service_is_asked_again_by_itself() ->
         peer.status = 200
         await seen.in_state(CONNECTED)
         await until(lambda: len(seen.snapshots) == 2)  # the same queues, but they hold again
+        await seen.stop()
+
+    play(story)
+
+
+def test_an_answer_that_is_long_in_coming_leaves_nobody_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`timeout_s` may be half a minute; what was told before counted as true until then."""
+    monkeypatch.setattr(rest_connector, "STALE_AFTER_S", 0.3)
+
+    async def story(peer: HttpPeer, settings: dict[str, Any]) -> None:
+        seen = Watcher(make_connector("rest", {**settings, "timeout_s": 10}))
+        await seen.in_state(CONNECTED)
+        peer.slow_s = 1.0
+        await seen.in_state(STALE)
+        assert "has not answered for 0.3 s" in seen.words[-1]
+        told = len(seen.snapshots)
+        peer.slow_s = 0.0
+        await seen.in_state(CONNECTED)
+        await until(lambda: len(seen.snapshots) == told + 1)
+        assert seen.states == [CONNECTING, CONNECTED, STALE, CONNECTED]
         await seen.stop()
 
     play(story)

@@ -14,8 +14,10 @@ from django.db import connection
 from django.utils import timezone
 
 from campaigns import lifecycle
+from campaigns.announce import CHANNEL
 from campaigns.models import Campaign
 from dialing import attempt as attempts
+from dialing.announcements import listen
 from dialing.attempt import State
 from dialing.engine import leader
 from dialing.engine.loop import Engine
@@ -198,6 +200,32 @@ def test_a_contact_centre_out_of_reach_shows_why(records: Records) -> None:
 
 
 # --- the broker -----------------------------------------------------------------------------------------
+
+
+def test_i6_an_announcement_that_is_not_understood_is_not_the_last_one_that_is_heard() -> None:
+    """The listener ended with it: the engine heard of no agent and no call any more, a calls worker of no stop."""
+    heard: list[str] = []
+
+    async def story() -> None:
+        listening = asyncio.Event()
+        listener = asyncio.create_task(
+            listen("test", lambda announcement: heard.append(announcement["event"]), listening.set)
+        )
+        await asyncio.wait_for(listening.wait(), 5)
+        for payload in ("no JSON", "[]", '{"of": "another version"}', '{"event": "the next"}'):
+            await asyncio.to_thread(_notify, payload)
+        await eventually(lambda: bool(heard))
+        listener.cancel()
+        await asyncio.gather(listener, return_exceptions=True)
+
+    asyncio.run(story())
+    assert heard == ["the next"]
+
+
+def _notify(payload: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_notify(%s, %s)", [CHANNEL, payload])
+    connection.close()
 
 
 def test_an_attempt_that_cannot_be_published_is_withdrawn_at_once() -> None:

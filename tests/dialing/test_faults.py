@@ -1,5 +1,6 @@
 """Faults that bit once in a fault-injection run (`make chaos`), each made by hand."""
 
+import pkgutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ from dialing import attempt as attempts
 from dialing import ports, recovery
 from dialing.attempt import State
 from dialing.calls_worker import CallsWorker
-from leads.models import CallAttempt, Lead
+from leads.models import CallAttempt, Lead, LeadStatus
 from telephony.demo_pbx.process import DemoPbxProcess, DemoPbxReady
 from telephony.models import DialerPort
 from tests.dialing.test_worker import PBX, attempt
@@ -128,3 +129,51 @@ def test_only_the_worker_that_started_an_attempt_takes_it_back() -> None:
     assert attempts.take_back(made.pk, "mine", "no")
     assert not attempts.take_back(made.pk, "mine", "no")
     assert Lead.objects.get().attempts == 0
+
+
+@pytest.mark.parametrize("faulty", ["dialing.port_keeper.PortKeeper._hold", "telephony.sip.line.Line.keep"])
+def test_i4_a_fault_of_ours_while_ports_are_kept_is_not_the_end_of_them(
+    quick_leases: None, pbx: DemoPbxReady, monkeypatch: pytest.MonkeyPatch, faulty: str
+) -> None:
+    """One unforeseen error, and the worker kept no port any more, without a word, until somebody started it anew."""
+    module, _, name = faulty.rpartition(".")
+    owner = pkgutil.resolve_name(module)
+    sound: Any = getattr(owner, name)
+    faults: list[str] = []
+
+    def once(*args: Any) -> Any:
+        if not faults:
+            faults.append(name)
+            raise RuntimeError("a fault of ours")
+        return sound(*args)
+
+    monkeypatch.setattr(owner, name, once)
+    with worker_with_ports(pbx.sip_port, "6001") as worker:
+        eventually(lambda: faults and ports.registered(timezone.now()).count() == 1)
+        eventually(lambda: worker.ports.counts() == (1, 0))
+        worker.carry_out(attempt("554100000102").pk)
+    assert CallAttempt.objects.get().result == LeadStatus.BUSY
+
+
+def test_i4_a_fault_of_ours_while_leases_are_renewed_is_not_the_end_of_them(
+    worker: CallsWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    active = worker.upkeep._active.events
+    faults: list[float] = []
+
+    def once() -> Any:
+        if faults:
+            return active()
+        faults.append(time.monotonic())
+        raise RuntimeError("a fault of ours")
+
+    made = attempt(NEVER_ANSWERS)
+    thread = threading.Thread(target=worker.carry_out, args=(made.pk,))
+    thread.start()
+    eventually(lambda: CallAttempt.objects.get().state == State.DIALING)
+    monkeypatch.setattr(worker.upkeep._active, "events", once)
+    eventually(lambda: faults)
+    CallAttempt.objects.update(lease_until=timezone.now())
+    eventually(lambda: CallAttempt.objects.get().lease_until > timezone.now() + timedelta(seconds=5))
+    worker.drain()
+    thread.join(5)

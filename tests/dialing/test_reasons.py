@@ -4,9 +4,12 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
 from campaigns.models import Campaign, Schedule
+from dialing import reports
+from dialing.engine import leader
 from dialing.reasons import why_not_dialing
 from dnc.models import DncService
 from leads.models import Lead
@@ -16,6 +19,17 @@ from tests.factories import make_attempt, make_campaign, make_lead, make_port
 pytestmark = pytest.mark.django_db
 
 NOW = timezone.now()  # of the import: the tests may run minutes later
+
+
+@pytest.fixture(autouse=True)
+def an_engine_leads(db: None) -> None:
+    """Until the end of the test's transaction."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [leader.LOCK])
+
+
+def the_broker_is_away() -> None:
+    reports.write("engine", "host:1", {"broker_away": 1})
 
 
 def dialing_campaign() -> Campaign:
@@ -49,6 +63,7 @@ def test_a_campaign_that_can_dial_has_no_reason() -> None:
         (lambda: ContactCenter.objects.update(enabled=False), "disabled"),
         (lambda: DialerPort.objects.update(state="FAILED", last_error="wrong password"), "wrong password"),
         (lambda: make_attempt(), "in use"),
+        (the_broker_is_away, "Valkey does not answer"),
     ],
 )
 def test_what_keeps_a_campaign_from_dialing(change: Callable[[], object], words: str) -> None:
@@ -68,3 +83,9 @@ def test_leases_are_judged_by_the_databases_clock(clock: timedelta) -> None:
     assert why_not_dialing(campaign, wrong) is None
     DialerPort.objects.update(lease_until=timezone.now() - timedelta(hours=1))
     assert "No dialer port is in service" in str(why_not_dialing(campaign, wrong))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_without_an_engine_nobody_is_dialed_whatever_the_contact_centres_row_says() -> None:
+    """The row says CONNECTED as the last engine left it, and the page said that nothing was wrong."""
+    assert why_not_dialing(dialing_campaign(), NOW) == "No engine runs: nobody is dialed."

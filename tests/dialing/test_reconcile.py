@@ -191,8 +191,7 @@ def test_i4_a_thread_that_waits_for_a_call_that_is_gone_gives_its_port_back(work
     task.join(20)
     assert not task.is_alive()
     assert worker.ports.counts() == (1, 0)
-    worker.records.run(tallies.flush)
-    assert repairs() == {Repair.WAIT_ENDED: 1}
+    eventually(lambda: repairs() == {Repair.WAIT_ENDED: 1})
 
 
 @pytest.mark.django_db(transaction=True)

@@ -19,6 +19,8 @@ from .settings import RestSettings
 
 FIRST_RETRY_S: Final = 0.5
 LONGEST_RETRY_S: Final = 10.0
+STALE_AFTER_S: Final = 3.0
+"""Seconds without the answer to a question after which what is known may be wrong, whatever `timeout_s` allows."""
 LONGEST_ANSWER: Final = 8 * 1024 * 1024
 
 
@@ -28,7 +30,7 @@ class RestConnector:
 
     settings: RestSettings
     _queues: dict[str, QueueSnapshot] | None = field(default=None, init=False)
-    """As they are known; None while the endpoint can't be asked."""
+    """As they are known; None while the endpoint can't be asked, or does not answer."""
     _pushed: list[Change] = field(default_factory=list, init=False)
     """Since the last question left."""
     _on_snapshot: OnSnapshot | None = field(default=None, init=False)
@@ -48,7 +50,7 @@ class RestConnector:
                     while True:
                         began = time.monotonic()
                         self._pushed.clear()
-                        answer = await self._ask(client, self.settings.timeout_s)
+                        answer = await self._answer(client, on_state)
                         if self._queues is None:
                             on_state(ConnectorState.CONNECTED, f"connected to {self._name}")
                         self._tell(applied(answer, self._pushed))
@@ -59,6 +61,20 @@ class RestConnector:
                 on_state(ConnectorState.FAILED, str(error))
             await asyncio.sleep(delay)
             delay = min(2 * delay, LONGEST_RETRY_S)
+
+    async def _answer(self, client: httpx.AsyncClient, on_state: OnState) -> dict[str, QueueSnapshot]:
+        """Nobody counts as free while it does not come."""
+
+        def be_stale() -> None:
+            if self._queues is not None:
+                self._queues = None
+                on_state(ConnectorState.STALE, f"{self._name} has not answered for {STALE_AFTER_S:g} s")
+
+        silence = asyncio.get_running_loop().call_later(STALE_AFTER_S, be_stale)
+        try:
+            return await self._ask(client, self.settings.timeout_s)
+        finally:
+            silence.cancel()
 
     def push(self, changes: Sequence[Mapping[str, Any]]) -> None:
         """What the contact centre has pushed (`Change.as_json`), at once. In the loop of `run`."""
