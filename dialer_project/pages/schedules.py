@@ -72,6 +72,8 @@ class ScheduleAdmin(CampaignBarOnList, ScopedModelAdmin):
     list_filter = [("campaign", CampaignFilter), "state", "date"]
     list_filter_sheet = True
     list_per_page = 31
+    search_fields = ["campaign__name"]
+    search_help_text = gettext_lazy("Campaign")
     ordering = ["date", "campaign__name"]
     empty_words = gettext_lazy("A campaign brings its schedules along: one for each chosen day of its dates.")
     change_form_outer_before_template = "dialer/campaign_bar.html"
