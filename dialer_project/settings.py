@@ -148,6 +148,8 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_IDLE_MINUTES = env.integer("SESSION_IDLE_MINUTES", 60, lowest=1)
 HTTPS = env.flag("HTTPS", False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+"""Of the front that ends TLS; without it the addresses in the API's answers (`next`, `refused_rows`) would be http."""
 METRICS_TOKEN = env.text("METRICS_TOKEN", "")
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
 
