@@ -81,6 +81,22 @@ def test_ten_rows_a_page(browser: Client, ana: User) -> None:
     assert names == [[f"Campaign {n:02}" for n in range(10)], ["Campaign 10", "Campaign 11"]]
 
 
+def test_the_overview_has_the_started_ones_first_and_the_deleted_ones_last(
+    browser: Client, ana: User
+) -> None:
+    group, queue = ana.dialer_groups.get(), make.make_queue()
+    for name, state in (
+        ("Older", "STOPPED"),
+        ("Busy", "STARTED"),
+        ("Newer", "STOPPED"),
+        ("Leaving", "DELETING"),
+    ):
+        make.make_campaign(name=name, state=state, group=group, queue=queue, schedule=False)
+    page = browser.get("/").content.decode()
+    shown = re.findall(r"/campaigns/campaign/\d+/summary/[^>]*>\s*(\w+)\s*<", page)
+    assert shown == ["Busy", "Newer", "Older", "Leaving"]
+
+
 # --- the summary ---------------------------------------------------------------------------------------------
 
 COUNTED = dict(zip(LeadStatus.values, range(2, 11), strict=True))
