@@ -56,7 +56,7 @@ class ChangeViewSet(ReadViewSet):
     filterset_class = ChangeFilter
     lookup_value_regex = r"[a-z]+\.[a-z]+-[0-9]{1,18}"
     search_fields: ClassVar[list[str]] = ["actor_name", "object_name"]
-    ordering_fields: ClassVar[list[str]] = ["at"]
+    ordering_fields: ClassVar[list[str]] = ["at", "actor_name", "action", "kind"]
 
 
 class LockSerializer(ModelSerializer):
@@ -81,8 +81,8 @@ class LockViewSet(ReadViewSet):
 
     queryset = SignInLock.objects.all()
     serializer_class = LockSerializer
-    search_fields: ClassVar[list[str]] = ["username"]
-    ordering_fields: ClassVar[list[str]] = ["id", "username"]
+    search_fields: ClassVar[list[str]] = ["username", "ip_address"]
+    ordering_fields: ClassVar[list[str]] = ["id", "username", "ip_address"]
     scope_actions = CRUD
 
     def get_queryset(self) -> QuerySet[Any]:

@@ -6,7 +6,7 @@ Prints one JSON line: seconds of the load into an empty list, of a load with --r
 p50 and p99 of a look-up at rest; `longest_wait_ms` is the longest look-up while the list was being replaced.
 `requests_per_s` is of `POST /donotcall` at the product's web server, asked by four connections of this process for
 `--seconds`, with the longest and the p99 of an answer. `first_page_ms` and `beginning_ms` are the list's first page
-and its search for the first digits, as the API asks for them. `cpu_s` is of the load: this process and PostgreSQL.
+and its search for the first digits, as page and API ask for them. `cpu_s` is of the load: this process and PostgreSQL.
 """
 
 import argparse
@@ -108,7 +108,7 @@ def cpu_of_load() -> float:
 
 
 def page_ms(digits: str) -> float:
-    """Median of five times reading 25 numbers that begin so; as the API does, which counts the first 500, too."""
+    """Median of five times reading 25 numbers that begin so; as page and API do, which count the first 500, too."""
     from dnc.models import DncNumber
     from dnc.selectors import first_beginning_with
 

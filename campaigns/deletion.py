@@ -19,7 +19,8 @@ AT_ONCE = 10_000
 """Leads and call records that go while somebody waits: about a third of a second."""
 PART = 10_000
 """Rows of one transaction."""
-_LOCK = 0x676F6E65
+LOCK = 0x676F6E65
+"""Of the process that deletes."""
 
 
 def is_small(campaign: Campaign) -> bool:
@@ -38,7 +39,7 @@ def run_waiting() -> int:
     done = 0
     if not waiting.exists():
         return done
-    with one_at_a_time.alone(_LOCK) as alone:
+    with one_at_a_time.alone(LOCK) as alone:
         while alone and (campaign := waiting.first()):
             while leads.remove_part(campaign, PART):
                 pass

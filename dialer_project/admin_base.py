@@ -22,6 +22,7 @@ from unfold.admin import ModelAdmin
 from accounts import audit, scope
 from accounts.models import Change, User
 from accounts.scope import Action
+from dialer_project.change_list import PagedChangeList
 
 
 class ServiceForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -123,6 +124,9 @@ class ScopedModelAdmin(ModelAdmin):  # type: ignore[misc]
 
     def _get_obj_does_not_exist_redirect(self, *args: Any) -> NoReturn:
         raise Http404
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[PagedChangeList]:
+        return PagedChangeList
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
 from django.utils import translation
 from django.utils.decorators import method_decorator
@@ -65,6 +65,10 @@ class DialerAdminSite(UnfoldAdminSite):  # type: ignore[misc]
         if getattr(request.user, "role", None) != Role.MASTER:
             raise PermissionDenied
         return HttpResponseRedirect(reverse("admin:accounts_user_password", args=[request.user.pk]))
+
+    def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
+        """No form of ours asks here, so there is no door."""
+        raise Http404
 
     def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The sidebar's search is off (the lists have their own); Unfold's view stands on any page number."""

@@ -148,6 +148,8 @@ SESSION_COOKIE_HTTPONLY = True
 SESSION_IDLE_MINUTES = env.integer("SESSION_IDLE_MINUTES", 60, lowest=1)
 HTTPS = env.flag("HTTPS", False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+"""Of the front that ends TLS; without it the addresses in the API's answers (`next`, `refused_rows`) would be http."""
 METRICS_TOKEN = env.text("METRICS_TOKEN", "")
 DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
 
@@ -165,8 +167,8 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "accounts.api_formats.Pages",
     "DEFAULT_FILTER_BACKENDS": [
         "django_filters.rest_framework.DjangoFilterBackend",
-        "rest_framework.filters.SearchFilter",
-        "rest_framework.filters.OrderingFilter",
+        "accounts.api_lists.Search",
+        "accounts.api_lists.TotalOrder",
     ],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "DEFAULT_METADATA_CLASS": None,

@@ -206,10 +206,21 @@ class DncRemovalSerializer(ModelSerializer):
         read_only_fields = fields
 
 
+class DncRemovalFilter(FilterSet):
+    search = filters.CharFilter(method="found", label="First digits of the number, or words of the reason.")
+
+    class Meta:
+        model = DncRemoval
+        fields = ("search",)
+
+    def found(self, removals: QuerySet[DncRemoval], name: str, value: str) -> QuerySet[DncRemoval]:
+        return selectors.removals_found(removals, value)
+
+
 class DncRemovalViewSet(ReadViewSet):
     """Who took which number off the list, when and why. Masters only."""
 
     queryset = DncRemoval.objects.all()
     serializer_class = DncRemovalSerializer
-    search_fields: ClassVar[list[str]] = ["reason"]
+    filterset_class = DncRemovalFilter
     ordering_fields: ClassVar[list[str]] = ["id", "removed_at"]

@@ -3,17 +3,20 @@
 import re
 from functools import reduce
 from operator import or_
+from typing import TypeVar
 
 from django.db.models import Q, QuerySet
 
 from dnc.models import DncNumber, DncRemoval
 
+R = TypeVar("R", DncNumber, DncRemoval)
+
 _LONGEST = 15
 """Digits of the longest E.164 number."""
 
 
-def numbers_beginning_with(numbers: QuerySet[DncNumber], text: str) -> QuerySet[DncNumber]:
-    """The numbers that begin with the digits of `text`; all for an empty one."""
+def numbers_beginning_with(numbers: QuerySet[R], text: str) -> QuerySet[R]:
+    """The numbers (listed or removed ones) that begin with the digits of `text`; all for an empty one."""
     if not text.strip():
         return numbers
     return numbers.filter(reduce(or_, _ranges(text), Q(pk__in=[])))
@@ -44,6 +47,13 @@ def _ranges(text: str) -> list[Q]:
         Q(number__gte=prefix * 10**missing, number__lt=(prefix + 1) * 10**missing)
         for missing in range(_LONGEST - len(digits) + 1)
     ]
+
+
+def removals_found(removals: QuerySet[DncRemoval], text: str) -> QuerySet[DncRemoval]:
+    """The removals that a search means: of numbers that begin with its digits, or for a reason that has its words."""
+    if any(mark.isalpha() for mark in text):
+        return removals.filter(*(Q(reason__icontains=word) for word in text.split()))
+    return numbers_beginning_with(removals, text)
 
 
 def removal_of(digits: str) -> DncRemoval | None:

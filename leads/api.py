@@ -14,13 +14,13 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.decorators import action
-from rest_framework.filters import OrderingFilter, SearchFilter
 from rest_framework.request import Request
 from rest_framework.serializers import BaseSerializer
 
 from accounts import scope
 from accounts.api_base import CRUD, CrudViewSet, FilterSet, ModelSerializer, ReadViewSet, ScopedViewSet
 from accounts.api_formats import Pages
+from accounts.api_lists import Search, TotalOrder
 from accounts.export import KINDS
 from accounts.paging import LargePaginator
 from accounts.scope import Action
@@ -118,8 +118,11 @@ class LeadPages(Pages):
         return super().paginate_queryset(queryset, request, view)
 
 
-class LeadSearch(SearchFilter):
+class LeadSearch(Search):
     """As the list of the web application searches."""
+
+    def words(self, view: Any) -> str:
+        return "All its words in `name`; of a number, all its digits, one after another, in `phone_number`."
 
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
         return search.matching(queryset, _searched(request))
@@ -132,10 +135,9 @@ class LeadViewSet(InCampaign, CrudViewSet):
     queryset = Lead.objects.select_related("campaign")
     serializer_class = LeadSerializer
     pagination_class = LeadPages
-    filter_backends = [DjangoFilterBackend, LeadSearch, OrderingFilter]
+    filter_backends = [DjangoFilterBackend, LeadSearch, TotalOrder]
     filterset_class = LeadFilter
     scope_actions = {**CRUD, "export": Action.VIEW}
-    search_fields: ClassVar[list[str]] = ["name", "phone_number"]
     ordering_fields: ClassVar[list[str]] = [
         "id",
         "name",
@@ -195,7 +197,8 @@ class CallAttemptFilter(FilterSet):
     class Meta:
         model = CallAttempt
         fields = (
-            "campaign", "lead", "state", "result", "amd_verdict", "early_media", "phone_number", "since", "until",
+            "campaign", "campaign_name", "lead", "state", "result", "amd_verdict", "early_media", "phone_number", "since",
+            "until",
         )  # fmt: skip
 
 
@@ -213,8 +216,14 @@ class AttemptPages(Pages):
         return super().paginate_queryset(queryset, request, view)
 
 
-class AttemptSearch(SearchFilter):
+class AttemptSearch(Search):
     """As the list of the web application searches: the words of a name, or digits of a number."""
+
+    def words(self, view: Any) -> str:
+        return (
+            "All its words in `lead_name`; of a number, all its digits, one after another, in `phone_number`. "
+            "For a campaign's records: `campaign`, or `campaign_name` when it is deleted."
+        )
 
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:
         return attempt_search.matching(queryset, _searched(request))
@@ -228,8 +237,7 @@ class CallAttemptViewSet(ReadViewSet):
     filterset_class = CallAttemptFilter
     scope_actions = {**CRUD, "export": Action.VIEW}
     pagination_class = AttemptPages
-    filter_backends = [DjangoFilterBackend, AttemptSearch, OrderingFilter]
-    search_fields: ClassVar[list[str]] = ["lead_name", "phone_number"]
+    filter_backends = [DjangoFilterBackend, AttemptSearch, TotalOrder]
     ordering_fields: ClassVar[list[str]] = ["id", "claimed_at", "ended_at", "result"]
 
     @EXPORT

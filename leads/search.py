@@ -24,7 +24,7 @@ R = TypeVar("R", bound=Model)
 FOUND_UP_TO = 500
 """Leads that a search lists, twenty pages; its user says more of the name then. The API goes on, page by page."""
 
-_NUMBER = re.compile(r"\+?[0-9][0-9\s.\-()/]*")
+_NUMBER = re.compile(r"\+?\(?[0-9][0-9\s.\-()/]*")
 _HITS = """
 SELECT id FROM (
     SELECT DISTINCT part << 5 AS first FROM leads_leadtext

@@ -1,9 +1,12 @@
 """`ports`, `contact-centers`, `queues` and `result-rules` of the API: what a Master sets up."""
 
+import re
 from typing import Any, ClassVar
 
+from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
+from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers, status
@@ -13,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import BaseSerializer
 
-from accounts.api_base import CRUD, CrudViewSet, ModelSerializer
+from accounts.api_base import CRUD, CrudViewSet, FilterSet, ModelSerializer
 from accounts.api_formats import RawCsv, is_storable, uploaded_file
 from accounts.export import KINDS
 from accounts.scope import Action
@@ -219,17 +222,29 @@ class ResultRuleSerializer(ModelSerializer):
         extra_kwargs = {"heard": {"default": ""}}
 
 
+class ResultRuleFilter(FilterSet):
+    search = filters.CharFilter(method="of_code", label="A whole SIP code.")
+
+    class Meta:
+        model = ResultRule
+        fields = ("sip_code", "result", "search")
+
+    def of_code(self, rules: QuerySet[ResultRule], name: str, value: str) -> QuerySet[ResultRule]:
+        code = value.strip()
+        return rules.filter(sip_code=int(code)) if re.fullmatch("[0-9]{3}", code) else rules.none()
+
+
 class ResultRuleViewSet(ConfigurationViewSet):
     """The result table. Calls that ended keep their results."""
 
     queryset = ResultRule.objects.all()
     serializer_class = ResultRuleSerializer
-    filterset_fields: ClassVar[list[str]] = ["sip_code", "result"]
+    filterset_class = ResultRuleFilter
     ordering_fields: ClassVar[list[str]] = ["id", "sip_code", "result"]
     scope_actions = {**CRUD, "restore": Action.DELETE}
 
     @extend_schema(request=None, responses={204: None})
-    @action(detail=False, methods=["post"], pagination_class=None, filterset_fields=None)
+    @action(detail=False, methods=["post"], pagination_class=None, filterset_class=None)
     def restore(self, request: Request) -> Response:
         """The table as it was installed."""
         actor: Any = request.user

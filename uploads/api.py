@@ -42,6 +42,7 @@ class FileUploadViewSet(ReadViewSet):
     """Base: reading uploads, and answering one that was just received."""
 
     parser_classes = [MultiPartParser, RawCsv]
+    search_fields: ClassVar[list[str]] = ["file_name"]
     ordering_fields: ClassVar[list[str]] = ["id", "uploaded_at"]
     scope_actions = {**CRUD, "refused_rows": Action.VIEW}
 

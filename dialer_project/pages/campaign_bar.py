@@ -59,7 +59,7 @@ def campaign_bar(request: HttpRequest, campaign: Campaign, active: str = "") -> 
         "tabs": [
             {"name": name, "title": title, "icon": icon, "url": url, "active": name == active}
             for name, title, icon, url, model in tabs
-            if scope.may(user, Action.VIEW, model)
+            if scope.may(user, Action.VIEW, model) and not (name == "uploads" and campaign.is_being_deleted)
         ],
     }
 

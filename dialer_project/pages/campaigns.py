@@ -159,7 +159,9 @@ class CampaignAdmin(ExportedList, ScopedModelAdmin):
         if campaign is not None:
             context["campaign_bar"] = campaign_bar(request, campaign, active="settings")
             context["title"] = campaign.name
-            context["now"], context["live_campaigns"] = now_card(campaign, now_figures(campaign)), campaign.pk
+            if not campaign.is_being_deleted:
+                context["now"] = now_card(campaign, now_figures(campaign))
+                context["live_campaigns"] = campaign.pk
         return super().render_change_form(request, context, *args, **kwargs)
 
     @admin.display(description=gettext_lazy("days and hours"))

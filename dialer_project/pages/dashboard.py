@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.db.models import Case, When
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -17,7 +18,10 @@ from leads.models import LeadStatus
 from telephony.models import ContactCenter, DialerPort
 
 SHOWN = 12
-"""Campaigns on the overview: the started ones first, then the newest."""
+"""Campaigns on the overview: the started ones first, then the newest; those that are being deleted last."""
+_FIRST = Case(
+    When(state=Campaign.State.STARTED, then=0), When(state=Campaign.State.DELETING, then=2), default=1
+)
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -32,7 +36,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
 def _campaigns(request: HttpRequest) -> dict[str, Any]:
     seen = scope.visible(request.user, Campaign.objects.all())
     listed = seen.select_related("group", "queue__contact_center", "dnc_service").order_by(
-        "state", "-created_at"
+        _FIRST, "-created_at"
     )[:SHOWN]
     cards = []
     pairs = with_summaries(listed)

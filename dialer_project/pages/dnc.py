@@ -13,13 +13,13 @@ from django.utils.formats import date_format
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.paginator import InfinitePaginator
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from accounts import scope
 from accounts.scope import Action
 from dialer_project.admin_base import ScopedModelAdmin, ServiceForm, add_refusal
-from dialer_project.pages import marks
+from dialer_project.pages import kept_paginator, marks
+from dialer_project.pages.dnc_list import DncNumberChangeList, UncountedPaginator
 from dnc import selectors, services
 from dnc.models import DncNumber, DncRemoval
 
@@ -50,9 +50,9 @@ class DncNumberAdmin(ScopedModelAdmin):
     list_display = ["number", "reason", "source", "added_by", "added_at", "take_off"]
     list_display_links = None
     list_per_page = 50
-    paginator = InfinitePaginator  # counting ten million rows for a page number would take a second
+    paginator = UncountedPaginator  # counting ten million rows for a page number would take a second
     search_fields = ["number"]
-    search_help_text = gettext_lazy("The whole number")
+    search_help_text = gettext_lazy("First digits of the number, with country code")
     ordering = ["number"]
     list_before_template = "dialer/list_links.html"
 
@@ -60,12 +60,15 @@ class DncNumberAdmin(ScopedModelAdmin):
         return super().get_queryset(request).select_related("added_by")
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
-        if not search_term:
-            return queryset, False
-        try:
-            return queryset.filter(pk=services.number_key(search_term)), False
-        except ValidationError:
-            return queryset.none(), False
+        return selectors.numbers_beginning_with(queryset, search_term), False
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[DncNumberChangeList]:
+        return DncNumberChangeList
+
+    def get_paginator(self, request: HttpRequest, queryset: Any, per_page: int, *args: Any) -> Any:
+        if "found" in request.__dict__:
+            return kept_paginator.paginator(request, queryset, per_page)
+        return super().get_paginator(request, queryset, per_page, *args)
 
     def get_list_display(self, request: HttpRequest) -> list[str]:
         columns = list(super().get_list_display(request))
@@ -146,15 +149,11 @@ class DncNumberAdmin(ScopedModelAdmin):
 class DncRemovalAdmin(ScopedModelAdmin):
     list_display = ["number", "reason", "removed_by", "removed_at"]
     list_display_links = None
-    search_fields = ["=number"]
+    search_fields = ["number", "reason"]
+    search_help_text = gettext_lazy("First digits of the number, or words of the reason")
     empty_words = gettext_lazy("No number has been taken off the list.")
     list_per_page = 50
     list_select_related = ["removed_by"]
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
-        if not search_term:
-            return queryset, False
-        try:
-            return queryset.filter(number=services.number_key(search_term)), False
-        except ValidationError:
-            return queryset.none(), False
+        return selectors.removals_found(queryset, search_term), False

@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 
@@ -38,5 +39,8 @@ class ExportedList:
     def export_view(self, kind: str, request: HttpRequest) -> HttpResponseBase:
         if not self.has_view_permission(request):  # type: ignore[attr-defined]
             raise PermissionDenied
-        found = self.get_changelist_instance(request)  # type: ignore[attr-defined]
+        try:
+            found = self.get_changelist_instance(request)  # type: ignore[attr-defined]
+        except IncorrectLookupParameters:  # of an address that somebody has typed: the list says so
+            return HttpResponseRedirect(f"{self.url('changelist')}?e=1")  # type: ignore[attr-defined]
         return type(self).exported(kind, found.queryset)

@@ -4,15 +4,15 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from unfold.views import ChangeList
 
 from accounts import scope
 from accounts.paging import LargePaginator
+from dialer_project.change_list import PagedChangeList
 from leads import attempt_search, counts, search
 from leads.models import LeadCount
 
 
-class FoundChangeList(ChangeList):  # type: ignore[misc]
+class FoundChangeList(PagedChangeList):
     """A list whose search has found its rows already."""
 
     def get_results(self, request: HttpRequest) -> None:

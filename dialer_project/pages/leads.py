@@ -84,6 +84,11 @@ class LeadAdmin(ExportedList, CampaignBarOnList, ScopedModelAdmin):
             columns.remove("campaign")
         return columns
 
+    def get_actions(self, request: HttpRequest) -> Any:
+        """Of a campaign that is not stopped no lead is removed, so none is chosen."""
+        campaign = chosen_campaign(request)
+        return {} if campaign is not None and not campaign.is_stopped else super().get_actions(request)
+
     @admin.display(description=gettext_lazy("status"), ordering="status")
     def status_now(self, lead: Lead) -> SafeString:
         return marks.state_badge(LeadStatus, lead.status)

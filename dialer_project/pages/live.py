@@ -78,7 +78,7 @@ def abandoned(summary: Summary) -> str:
 
 def next_due(campaign: Campaign, summary: Summary) -> str:
     """When the next lead is due, in the campaign's zone."""
-    if summary.next_due is None:
+    if summary.next_due is None or campaign.is_being_deleted:
         return ""
     if summary.next_due <= timezone.now():
         return _("now") if campaign.is_started else _("when started")

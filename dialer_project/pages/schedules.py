@@ -72,9 +72,15 @@ class ScheduleAdmin(CampaignBarOnList, ScopedModelAdmin):
     list_filter = [("campaign", CampaignFilter), "state", "date"]
     list_filter_sheet = True
     list_per_page = 31
+    search_fields = ["campaign__name"]
+    search_help_text = gettext_lazy("Campaign")
     ordering = ["date", "campaign__name"]
     empty_words = gettext_lazy("A campaign brings its schedules along: one for each chosen day of its dates.")
     change_form_outer_before_template = "dialer/campaign_bar.html"
+
+    def get_search_fields(self, request: HttpRequest) -> list[str]:
+        """A list of one campaign has none: they are all of the same name."""
+        return [] if chosen_campaign(request) else self.search_fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Schedule]:
         return super().get_queryset(request).select_related("campaign")
@@ -208,7 +214,7 @@ class ScheduleAdmin(CampaignBarOnList, ScopedModelAdmin):
         """Of one stopped campaign: with the ways to add a day and to change all."""
         campaign = chosen_campaign(request)
         more: dict[str, Any] = dict(extra_context or {})
-        if campaign is not None and self.has_change_permission(request):
+        if campaign is not None and campaign.is_stopped and self.has_change_permission(request):
             more["bar_links"] = [
                 (reverse("admin:campaigns_schedule_add") + f"?campaign={campaign.pk}", "add", _("Add a day")),
                 (self.url("hours", campaign.pk), "edit_calendar", _("Edit all remaining")),

@@ -50,7 +50,7 @@ def summary_page(request: HttpRequest, campaign: Campaign) -> dict[str, Any]:
         ],
         "success_key": f"{key}.{LeadStatus.SUCCESS}",
         "key": key,
-        "now": now_card(campaign, figures),
+        "now": None if campaign.is_being_deleted else now_card(campaign, figures),
         "exports": [
             (reverse(f"admin:campaigns_campaign_export_{kind}") + f"?id={campaign.pk}", kind.upper())
             for kind in KINDS

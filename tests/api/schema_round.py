@@ -43,6 +43,8 @@ class Asker:
     """Operations (method and path) in which no answer may be 2xx."""
     operations: tuple[str, ...] = ()
     """All of them: method and path."""
+    objects: dict[str, Any] = field(default_factory=dict)
+    """For each operation that changes an object, and that this asker may do: the object as it is read."""
     in_depth: frozenset[str] = frozenset()
     """Those whose every bound of every field is tried in turn; the others get a case or two."""
 
@@ -119,7 +121,8 @@ def _schemathesis(
         env={**os.environ, "NO_COLOR": "1", "SCHEMATHESIS_HOOKS": "tests.api.schema_checks",
              "PYTHONPATH": str(Path(__file__).resolve().parents[2]),
              "ROUND_SECRET": asker.secret, "ROUND_CLOSED": asker.closed,
-             "ROUND_KNOWN": json.dumps(_known(asker.ids))},
+             "ROUND_KNOWN": json.dumps(_known(asker.ids)), "ROUND_OBJECTS": json.dumps(asker.objects),
+             "ROUND_STARTED": json.dumps(asker.ids.get("to-start"))},
     )  # fmt: skip
 
 
@@ -135,6 +138,8 @@ def _config(ids: dict[str, Any], latest: bool) -> Iterator[str]:
     yield f'"path.campaign_pk" = {ids["campaigns"]}'
     yield f'"path.attempt_pk" = {ids["attempts"]}'
     for name, pk in ids.items():
+        if name == "to-start":
+            continue
         tail = "leads/upload" if name == "upload" else name
         key = "number" if name == "numbers" else "id"
         pattern = rf"^/api/v1/(\\S+/)?{tail}/\\{{{key}\\}}"

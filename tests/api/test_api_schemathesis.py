@@ -8,19 +8,24 @@ outside the schema, nothing of another group.
 import json
 import os
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.servers.basehttp import WSGIRequestHandler
+from django.utils import timezone
 
 from accounts import tokens
 from accounts.models import Role
+from campaigns.models import Schedule
+from telephony.models import ContactCenter
 from tests.api import schema_round
 from tests.api.access import ACCESS, OPEN_TO_ALL, ROLES, collection, operations
-from tests.api.api_world import World
+from tests.api.api_world import World, client_of
 from tests.api.schema_round import Asker
-from tests.factories import make_attempt, make_lead
+from tests.api.test_api_walk import address
+from tests.factories import make_attempt, make_campaign, make_lead
 from tests.web.web_world import SECRET, Side, make_side
 
 LONG = "EXAMPLES" in os.environ
@@ -48,14 +53,46 @@ def in_depth(letter: str) -> frozenset[str]:
     return frozenset(found)
 
 
+def changes(letter: str) -> list[tuple[str, str]]:
+    """Path and method of what changes an object, as far as the role may do it."""
+    return [
+        (path, method)
+        for path, method in operations()
+        if method in {"put", "patch"} and letter in ACCESS[collection(path)][method]
+    ]
+
+
+def objects(letter: str, world: World) -> dict[str, Any]:
+    """What each of these finds."""
+    client = client_of(world.users[ROLES[letter]])
+    return {
+        f"{method.upper()} {path}": client.get(address(path, world)).json()
+        for path, method in changes(letter)
+    }
+
+
+def ready_for_changes(world: World) -> dict[str, int]:
+    """A day that is not over whatever hours it gets, a contact centre with settings; returns the id of a campaign to be
+    started in the place of the one that is changed."""
+    day = timezone.now() + timedelta(days=3)
+    Schedule.objects.filter(pk=world.schedule.pk).update(
+        date=day.date(), opens_at=day, closes_at=day + timedelta(hours=1)
+    )
+    centres = ContactCenter.objects.filter(pk=world.queue.contact_center_id)
+    centres.update(settings={"host": "127.0.0.1", "port": 5099})  # without them no change of it is taken
+    other = make_campaign(group=world.mine, queue=world.queue, started=False)
+    make_lead(other)
+    return {"to-start": other.pk}
+
+
 def askers(world: World, theirs: Side) -> dict[str, Asker]:
     """Each role for the rows of its own group; an administrator and a manager for those of another; nobody."""
-    own = world.ids()
+    own = world.ids() | ready_for_changes(world)
     found = {
         role.value: Asker(
             # A Master sees every group and user.
             role.value, tokens.issue(world.users[role]), own, "" if role == Role.MASTER else SECRET,
-            operations=labels(), in_depth=in_depth(letter),
+            operations=labels(), in_depth=in_depth(letter), objects=objects(letter, world),
         )
         for letter, role in ROLES.items()
     }  # fmt: skip
@@ -97,3 +134,7 @@ def test_no_operation_breaks_leaves_the_schema_or_tells_of_another_group(
     (REPORTS / f"{name}.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
     assert {*labels()} - {*lines} == set(), "every operation was asked"
     assert [(line.operation, dict(line.failures)) for line in lines.values() if line.failures] == []
+    for letter, role in ROLES.items():
+        for path, method in changes(letter) if role == name else ():
+            operation = f"{method.upper()} {path}"
+            assert lines[operation].codes[200], f"{operation} never succeeded, so nobody looked at its answer"

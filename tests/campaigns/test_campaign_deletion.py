@@ -216,10 +216,16 @@ def test_the_pages_mark_it_and_offer_nothing_to_change() -> None:
         assert browser.post(f"{address}change/", {"name": "Another"}).status_code == 403
         refused = browser.post(f"{address}delete/", {"post": "yes"}, follow=True)
         assert "The campaign is being deleted. The records of its calls are kept." in refused.content.decode()
-    assert browser.get(f"/campaigns/campaign/{campaign.pk}/summary/").status_code == 200
-    assert (
-        browser.get("/live/", {"campaigns": campaign.pk}).json()[f"c{campaign.pk}.state"] == "Being deleted"
-    )
+    for address in (f"{campaign.pk}/summary/", f"{campaign.pk}/summary/?dialog", f"{campaign.pk}/change/"):
+        shown = browser.get(f"/campaigns/campaign/{address}").content.decode()
+        assert "now-title" not in shown, "it has nothing to do with the queue any more"
+        assert "/leads/leadupload/add/" not in shown
+    figures = browser.get("/live/", {"campaigns": campaign.pk}).json()
+    assert (figures[f"c{campaign.pk}.state"], figures[f"c{campaign.pk}.next_due"]) == ("Being deleted", "–")
+    for base in ("/campaigns/schedule/", "/leads/lead/"):
+        shown = browser.get(base, {"campaign__id__exact": campaign.pk}).content.decode()
+        for offer in ("Add a day", "Edit all remaining", "Remove the chosen leads", "_selected_action"):
+            assert offer not in shown, (base, offer)
     assert left(campaign) == (3, 3)
     deletion.run_waiting()
     assert campaign.name not in browser.get("/campaigns/campaign/").content.decode()

@@ -294,3 +294,14 @@ def test_retry_rule_2_due_inside_a_later_schedule_is_called_at_that_moment() -> 
     assert claim_leads(campaign.pk, 1, at("10 09:00")) == []
     assert claim_leads(campaign.pk, 1, at("10 16:59")) == []
     assert len(claim_leads(campaign.pk, 1, at("10 17:00"))) == 1
+
+
+def test_code_cause_and_text_of_the_network_are_kept_with_the_attempt() -> None:
+    attempt = dialing_attempt()
+    attempts.finish(
+        attempt.pk, outcome(LeadStatus.REFUSED, sip_code=403, q850_cause=21, reason="Call rejected")
+    )
+    kept = CallAttempt.objects.get(pk=attempt.pk)
+    assert (kept.result, kept.sip_code, kept.q850_cause, kept.reason) == ("REFUSED", 403, 21, "Call rejected")
+    lead = Lead.objects.get()
+    assert (lead.status, lead.attempts, lead.pool) == ("REFUSED", 1, Lead.Pool.WAITING)

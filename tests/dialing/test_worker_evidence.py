@@ -10,7 +10,7 @@ from django.db import connection
 from campaigns.models import Campaign
 from dialing.calls_worker import CallsWorker
 from leads import evidence
-from leads.models import AmdEvidence, CallAttempt, LeadStatus
+from leads.models import AmdEvidence, CallAttempt, Lead, LeadStatus
 from telephony.demo_pbx.process import DemoPbxProcess, DemoPbxReady
 from tests.dialing.worker_with_ports import eventually, worker_with_ports
 from tests.factories import make_attempt, make_campaign, make_lead, make_queue
@@ -46,6 +46,9 @@ def test_a_machines_call_keeps_its_times_and_its_sound(worker: CallsWorker) -> N
     worker.carry_out(made.pk)
     made.refresh_from_db()
     assert (made.result, made.amd_verdict) == (LeadStatus.AMD, "MACHINE")
+    assert (made.transferred_at, made.ended_by) == (None, "local"), "the dialer hung up"
+    assert made.lead is not None
+    assert (made.lead.status, made.lead.attempts, made.lead.pool) == ("AMD", 1, Lead.Pool.WAITING)
     eventually(AmdEvidence.objects.exists)
     kept = AmdEvidence.objects.get(attempt=made)
     assert made.amd_decision_ms is not None

@@ -1,14 +1,18 @@
 """Numbers that begin with some digits, found by ranges of the primary key."""
 
 import random
+from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Role
 from dnc import selectors
 from dnc.models import DncNumber
 from tests.api.api_world import client_of
 from tests.factories import make_user
+from tests.web.web_world import signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -46,3 +50,42 @@ def test_the_api_pages_through_a_search_in_either_order(numbers: list[int]) -> N
         told = [client.get("/api/v1/dnc/numbers/", asked | {"page": page}).json() for page in (1, 2)]
         assert [one["count"] for one in told] == [len(wanted)] * 2
         assert [row["id"] for one in told for row in one["results"]] == expected[:14]
+
+
+def listed(page: Any) -> list[int]:
+    return [row.pk for row in page.context["cl"].result_list]
+
+
+def test_the_page_finds_by_the_first_digits_as_the_api_does(numbers: list[int]) -> None:
+    browser = signed_in(make_user(Role.MANAGER))
+    for text in ("5", "+55 11", "0055 (11)", "551199"):
+        page = browser.get("/dnc/dncnumber/", {"q": text})
+        digits = "".join(filter(str.isdigit, text)).lstrip("0")
+        wanted = [number for number in numbers if str(number).startswith(digits)]
+        assert listed(page) == wanted[:50], text
+        assert page.context["cl"].result_count == len(wanted), "what a search finds is counted"
+    assert "Nothing found" in browser.get("/dnc/dncnumber/", {"q": "x"}).content.decode()
+
+
+def test_a_search_on_the_page_ends_after_so_many(numbers: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dialer_project.pages.dnc_list.FOUND_UP_TO", 7)
+    page = signed_in(make_user(Role.MASTER, [])).get("/dnc/dncnumber/", {"q": "5"})
+    assert listed(page) == [number for number in numbers if str(number).startswith("5")][:7]
+
+
+def test_the_list_is_not_counted_and_says_where_it_goes_on(numbers: list[int]) -> None:
+    browser = signed_in(make_user(Role.MASTER, []))
+    last = -(-len(numbers) // 50)
+    with CaptureQueriesContext(connection) as asked:
+        first = browser.get("/dnc/dncnumber/")
+    assert not [
+        query["sql"] for query in asked if "COUNT" in query["sql"] and "dnc_dncnumber" in query["sql"]
+    ]
+    assert ('rel="next"' in first.content.decode(), 'rel="prev"' in first.content.decode()) == (True, False)
+    end = browser.get("/dnc/dncnumber/", {"p": last})
+    assert listed(end) == numbers[(last - 1) * 50 :]
+    assert ('rel="next"' in end.content.decode(), 'rel="prev"' in end.content.decode()) == (False, True)
+    DncNumber.objects.exclude(pk__in=numbers[:100]).delete()
+    assert 'rel="next"' not in browser.get("/dnc/dncnumber/", {"p": 2}).content.decode(), (
+        "a last page that is full"
+    )

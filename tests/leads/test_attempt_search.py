@@ -11,24 +11,10 @@ from leads import attempt_search, tasks
 from leads.models import AttemptText, CallAttempt, LeadStatus
 from tests.api.api_world import client_of
 from tests.factories import make_attempt, make_campaign, make_group, make_lead, make_user
+from tests.leads.search_terms import TERMS
 from tests.web.web_world import signed_in
 
 pytestmark = pytest.mark.django_db
-TERMS = [
-    "a",
-    "ß",
-    "ana",
-    "SILVA",
-    "silva ana",
-    "ana ana",
-    "iana mari",
-    "5541",
-    "+55 (41) 8",
-    "zz",
-    "100%",
-    "_",
-    "'",
-]
 LONG_AGO = timedelta(minutes=5)
 
 

@@ -11,32 +11,9 @@ from campaigns.models import Campaign
 from leads import search, services, uploads
 from leads.models import Lead, LeadText
 from tests.factories import make_campaign, make_lead
+from tests.leads.search_terms import TERMS
 
 pytestmark = pytest.mark.django_db
-
-TERMS = [
-    "a",
-    "ß",
-    "ana",
-    "SILVA",
-    "ana silva",
-    "silva ana",
-    "ana ana",
-    "mari iana",
-    "iana mari",
-    "ana mariana",
-    "großmann silva",
-    "two lines",
-    "5541",
-    "+55 (41) 8",
-    "7",
-    "zz",
-    "100%",
-    "_",
-    "\\",
-    "'",
-    "é",
-]
 
 
 def scanned(term: str, campaign: int | None = None) -> list[int]:

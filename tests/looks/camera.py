@@ -1,6 +1,7 @@
 """A Chromium that goes to every page as somebody who may see it."""
 
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -109,6 +110,16 @@ def camera(base_url: str, passwords: dict[str, tuple[str, str]]) -> Iterator[Cam
             yield Camera(browser, base_url, passwords)
         finally:
             connections.close_all()  # opened while Playwright's loop ran: nobody finds them after it
+
+
+def taken(sheet: "Sheet", page: Page, look: Look, path: Path) -> bool:
+    """A picture of the page; False, and a word of it, where there is no row to show."""
+    shown = show(sheet, page)
+    if shown:
+        picture(sheet, page, look, path)
+    else:
+        sys.stderr.write(f"{page.name}: there is no row to show\n")
+    return shown
 
 
 def picture(sheet: "Sheet", page: Page, look: Look, path: Path) -> None:

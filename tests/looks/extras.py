@@ -8,11 +8,13 @@ from django.utils import timezone
 
 from accounts.models import Role, User
 from accounts.services import create_user
+from campaigns import deletion
 from campaigns.models import Campaign
 from campaigns.services import create_campaign
 from dnc.services import add_number, create_service, remove_number
 from groups.models import DialerGroup
 from leads import uploads
+from leads.services import add_lead
 from telephony.models import Carrier, Queue
 
 NAME = "Spring renewal"
@@ -26,6 +28,21 @@ Nobody;call me;
 =HYPERLINK("http://example.org");554183015034;
 Ana Souza;;
 """
+
+
+def make_leaving(group: DialerGroup, queue: Queue) -> None:
+    """A campaign that is being deleted. Who makes it where a jobs worker runs holds `deletion.LOCK`."""
+    if Campaign.objects.filter(state=Campaign.State.DELETING).exists():
+        return
+    today = timezone.now().date()
+    campaign = create_campaign(
+        None, name="Winter survey", description="Ended in March", group=group, queue=queue, type=queue.kind,
+        start_date=today, end_date=today + timedelta(days=6), start_time=time(9), end_time=time(17),
+        weekdays=[1, 2, 3, 4, 5], time_zone="UTC", pilot_number=queue.pilot_number,
+    )  # fmt: skip
+    for number, name in enumerate(("Mary Silvester", "Søren Åkesson")):
+        add_lead(None, campaign, name=name, phone_number=f"55418301503{number}")
+    deletion.begin(campaign)
 
 
 @transaction.atomic

@@ -81,6 +81,14 @@ def stopped() -> QuerySet[Campaign]:
     return Campaign.objects.filter(state=Campaign.State.STOPPED)
 
 
+def leaving() -> QuerySet[Campaign]:
+    return Campaign.objects.filter(state=Campaign.State.DELETING)
+
+
+def leads_of_leaving() -> QuerySet[Lead]:
+    return Lead.objects.filter(campaign__state=Campaign.State.DELETING)
+
+
 def stopped_leads() -> QuerySet[Lead]:
     return Lead.objects.filter(campaign__state=Campaign.State.STOPPED)
 
@@ -134,6 +142,14 @@ PAGES = [
     Page("group-history", "/groups/dialergroup/{pk}/history/", MASTER, DialerGroup.objects.all),
     Page("campaign-delete", "/campaigns/campaign/{pk}/delete/", ADMINISTRATOR, stopped),
     Page("campaign-delete-started", "/campaigns/campaign/{pk}/delete/", ADMINISTRATOR, started),
+    Page("campaigns-deleting", "/campaigns/campaign/?state__exact=DELETING", ADMINISTRATOR),
+    Page("campaign-deleting", "/campaigns/campaign/{pk}/change/", ADMINISTRATOR, leaving),
+    Page(
+        "campaign-deleting-schedules", "/campaigns/schedule/?campaign__id__exact={pk}", ADMINISTRATOR, leaving
+    ),
+    Page("campaign-deleting-leads", "/leads/lead/?campaign__id__exact={pk}", ADMINISTRATOR, leaving),
+    Page("campaign-deleting-lead", "/leads/lead/{pk}/change/", ADMINISTRATOR, leads_of_leaving),
+    Page("campaign-deleting-summary", "/campaigns/campaign/{pk}/summary/", SUPERVISOR, leaving),
     Page("summary", "/campaigns/campaign/{pk}/summary/", ADMINISTRATOR, started),
     Page("summary-stopped", "/campaigns/campaign/{pk}/summary/", SUPERVISOR, stopped),
     Page("wallboard", "/wallboard/", ADMINISTRATOR),

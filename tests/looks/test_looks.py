@@ -19,7 +19,7 @@ from leads import evidence
 from tests import factories as make
 from tests.amd.amd_signals import frames, silence, speech
 from tests.looks.camera import LOOKS, camera, show
-from tests.looks.extras import make_extras
+from tests.looks.extras import make_extras, make_leaving
 from tests.looks.pages import NOBODY, PAGES, Page
 from tests.web.chromium import MARKS, faults_of
 from tests.web.web_world import make_world
@@ -56,6 +56,7 @@ def passwords(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple[str, str]]:
     side = world.ours
     make.put_into_groups(side.people[Role.MASTER], side.group)
     make_extras(side.group, side.campaign.queue)
+    make_leaving(side.group, side.campaign.queue)
     started = make.make_campaign(name="Autumn survey", group=side.group, queue=side.campaign.queue)
     make.make_leads(started, 3)
     called = make.make_lead(started, attempts=1, status="AMD")

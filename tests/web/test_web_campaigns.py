@@ -272,6 +272,16 @@ def test_edit_all_changes_the_remaining_days_only(browser: Client, ana: User) ->
     assert (past.start_time, later.start_time) == (time(0), time(8, 30))
 
 
+def test_the_days_of_a_campaign_are_added_to_while_it_is_stopped(browser: Client, ana: User) -> None:
+    campaign = stopped(ana)
+    address, query = "/campaigns/schedule/", {"campaign__id__exact": campaign.pk}
+    assert "Add a day" in browser.get(address, query).content.decode()
+    assert 'name="q"' not in browser.get(address, query).content.decode(), "all are of the same name"
+    assert 'name="q"' in browser.get(address).content.decode()
+    Campaign.objects.update(state=Campaign.State.STARTED)
+    assert "Add a day" not in browser.get(address, query).content.decode()
+
+
 def test_schedules_of_a_started_campaign_stay(browser: Client, ana: User) -> None:
     campaign = make.make_campaign(group=ana.dialer_groups.get())
     schedule = campaign.schedules.get()

@@ -114,6 +114,12 @@
     menu.style.top = `${below ? at.bottom + 4 : Math.max(8, at.top - box.height - 4)}px`;
   }
 
+  function isBeside(dialog, { target, clientX, clientY }) {
+    const box = dialog.getBoundingClientRect();
+    const inside = clientX >= box.left && clientX <= box.right && clientY >= box.top && clientY <= box.bottom;
+    return target === dialog && !inside; // its own edge is the dialog, too
+  }
+
   // The summary of a row as a dialog; its figures move with those of the list. Esc and a click beside it close it.
   async function openDialog(link) {
     const opener = document.querySelector(`[popovertarget="${link.closest("[popover]")?.id}"]`);
@@ -124,7 +130,11 @@
       dialog.className = "d-dialog";
       dialog.setAttribute("aria-labelledby", "d-dialog-title");
       dialog.innerHTML = await answer.text();
-      dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+      dialog.addEventListener("mousedown", (press) => {
+        if (!isBeside(dialog, press)) return;
+        press.preventDefault(); // the focus goes back to the opener, not to what lies below
+        dialog.close();
+      });
       dialog.addEventListener("close", () => {
         dialog.remove();
         opener?.focus();
