@@ -10,11 +10,11 @@ import sys
 
 SWITCH_INTERVAL = 0.001
 """Seconds that a computing thread may let the others wait."""
-YOUNG_OBJECTS = 10_000
-"""New objects between two collections of the youngest generation."""
-COLLECTIONS = (5, 5)
-"""Of the youngest generation before one of the next, and of that before a full one: at most a quarter of a million
-objects (some 25 MB) wait to be freed. Calls themselves leave none (`tests/sip/test_place_call_memory.py`)."""
+YOUNG_OBJECTS = 1_000
+"""New objects between two collections of the youngest generation, which looks at all of them: 10,000 took up to 80 ms."""
+COLLECTIONS = (20, 10)
+"""Of the youngest generation before one of the next, and of that before a full one: at most 200,000 objects (some 20 MB)
+wait to be freed. Calls themselves leave none (`tests/sip/test_place_call_memory.py`)."""
 
 _TALKATIVE = ("celery.worker.strategy", "celery.app.trace")
 """Two lines for each task; an attempt is on record in the database."""
