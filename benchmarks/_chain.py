@@ -167,8 +167,12 @@ def fill(
     """Starts the campaign, until so many of its calls are in flight; then there are more leads than can be called.
 
     The calls become more evenly over `seconds`: calls that began in one moment would also be answered, or given up, in
-    one moment, again and again, and all others would wait behind them. So only as many leads are there as are due.
+    one moment, again and again, and all others would wait behind them. So only as many leads are there as are due;
+    those that an earlier round left go.
     """
+    from leads.models import Lead
+
+    Lead.objects.filter(campaign=chain.campaign, pool=Lead.Pool.WAITING).delete()
     chain.start()
     began, made = time.monotonic(), first
     while (there := in_flight(chain.campaign)) < 0.95 * calls:

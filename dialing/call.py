@@ -279,7 +279,9 @@ class _CallRun:
                 return
             self._changed.clear()
             try:
-                await asyncio.wait_for(self._changed.wait(), left)
+                # not `wait_for`, whose task of its own costs two more turns of the loop
+                async with asyncio.timeout(left):
+                    await self._changed.wait()
             except TimeoutError:
                 return
 
