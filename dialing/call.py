@@ -223,8 +223,8 @@ class _CallRun:
             self._early.finish()
         if self._detector is not None:
             self._detector.begin(self._decide)
-        self._observer.on_answered()
         self._changed.set()
+        self._observer.on_answered()
 
     def on_transfer(self, transfer: Transfer) -> None:
         if self._passing is not None:

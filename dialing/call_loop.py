@@ -99,16 +99,21 @@ class ActiveCall:
 
     def on_answered(self) -> None:
         self.is_answered = True
-        self.events.put(Progress(CallAttempt.State.ANSWERED, datetime.now(UTC)))
+        self._tell(CallAttempt.State.ANSWERED)
 
     def on_verdict(self, verdict: object) -> None:
         pass
 
     def on_transferring(self) -> None:
-        self.events.put(Progress(CallAttempt.State.TRANSFERRING, datetime.now(UTC)))
+        self._tell(CallAttempt.State.TRANSFERRING)
 
     def on_transferred(self) -> None:
         pass
+
+    def _tell(self, state: CallAttempt.State) -> None:
+        """After what the call does now: the REFER leaves before the thread that records it is woken."""
+        progress = Progress(state, datetime.now(UTC))
+        asyncio.get_running_loop().call_soon(self.events.put, progress)
 
 
 class CallLoop:
