@@ -57,10 +57,8 @@ class Admission:
             turn = self._turns.take(carrier, attempt, patience)
         except NotYet as not_yet:
             raise not_yet.having_asked(asked) from None
-        except (
-            OperationalError,
-            InterfaceError,
-        ) as error:  # nothing was started: its lead need not wait for a lease
+        except (OperationalError, InterfaceError) as error:
+            # Nothing was started: its lead need not wait for a lease.
             raise NotYet(carrier, DATABASE_AGAIN, "The database is out of reach.") from error
         self._ports.has_turn(port)
         try:

@@ -17,9 +17,8 @@ class FreePorts:
         self._carriers: dict[int, int | None] = {}
         self._rests: dict[int | None, float] = {}  # carrier -> until when, on time.monotonic()
         self._rates: dict[int, float] = {}  # carriers with limits -> calls a second
-        self._waiting: dict[
-            int, int
-        ] = {}  # port that was taken -> carrier at which its call waits for its turn
+        self._waiting: dict[int, int] = {}
+        """A port that was taken, and the carrier at which its call waits for its turn."""
         self._changed = threading.Condition()
         self.on_free: Callable[[], None] | None = None
         """Hears that there may be more room."""
