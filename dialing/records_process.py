@@ -80,12 +80,13 @@ class Desk:
 
 
 def _packed(answer: tuple[int, Any, BaseException | None]) -> bytes:
-    """As it is sent. An error of a kind that can't be sent keeps its words."""
+    """As it is sent. An error of a kind that can't be sent, or not be read, keeps its words."""
+    number, _, error = answer
     try:
         data = pickle.dumps(answer)
-        pickle.loads(data)  # noqa: S301  (our own words, to see whether they can be read)
+        if error is not None:
+            pickle.loads(data)  # noqa: S301  (our own words)
     except Exception as fault:
-        number, _, error = answer
         words = f"{type(error).__name__}: {error}" if error is not None else f"no result to send: {fault}"
         return pickle.dumps((number, None, RuntimeError(words)))
     return data

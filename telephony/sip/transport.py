@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024  # a burst of 300 registrations fits
 MAX_DATAGRAM = 65536
-MAX_DATAGRAMS_A_TURN = 200  # then timers and RTP get their turn
+MAX_DATAGRAMS_A_TURN = 20  # some milliseconds; then timers, RTP and what the datagrams began get their turn
 SEND_TRIES = 4
 MAX_REMEMBERED = 1000  # addresses, as the system writes them
 
