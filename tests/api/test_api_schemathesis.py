@@ -99,7 +99,7 @@ def askers(world: World, theirs: Side) -> dict[str, Asker]:
     foreign = {
         **own, "users": theirs.people[Role.CAMPAIGN_SUPERVISOR].pk, "groups": theirs.group.pk,
         "campaigns": theirs.campaign.pk, "schedules": theirs.schedule.pk, "leads": theirs.lead.pk,
-        "upload": theirs.upload.pk, "attempts": theirs.attempt.pk,
+        "upload": theirs.upload.pk, "attempts": theirs.attempt.pk, "to-start": theirs.campaign.pk,
     }  # fmt: skip
     for name, role in (("OTHER_GROUP", Role.CAMPAIGN_ADMINISTRATOR), ("OTHER_GROUPS_MANAGER", Role.MANAGER)):
         found[name] = Asker(name, tokens.issue(world.users[role]), foreign, SECRET, OF_A_GROUP, labels())
