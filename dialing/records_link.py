@@ -147,6 +147,8 @@ class RecordsProcess:
                     logger.error("The records process could not be started: %s", error)
                 else:
                     break
+            if self._link is None:  # closed, before another one was started
+                return
 
     def _read_on(self) -> None:
         """Until the process has gone; what it took along is answered for."""
