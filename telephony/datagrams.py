@@ -28,8 +28,9 @@ recv: Callable[[int, Pointer, int, int], int] = _libc.recv
 
 _ADDRESS = struct.Struct("!2xH4s8x")  # sockaddr_in (ip(7)): family, port, address
 _FAMILY = struct.pack("=H", socket.AF_INET)
-_STAMP = struct.Struct("@qq")
-_STAMP_AT, _CONTROL_SIZE = socket.CMSG_LEN(0), socket.CMSG_SPACE(_STAMP.size)
+STAMP = struct.Struct("@qq")
+"""Seconds and nanoseconds, as the kernel writes them for SO_TIMESTAMPNS."""
+_STAMP_AT, _CONTROL_SIZE = socket.CMSG_LEN(0), socket.CMSG_SPACE(STAMP.size)
 SO_TIMESTAMPNS = 35
 """Linux (socket(7)): when the kernel got the datagram; `socket` does not name it."""
 
@@ -91,9 +92,9 @@ class Room:
         message = self._message
         message.control_length = _CONTROL_SIZE
         size: int = _recvmsg(descriptor, self._message_pointer, NOW)
-        if size < 0 or message.control_length < _STAMP_AT + _STAMP.size:
+        if size < 0 or message.control_length < _STAMP_AT + STAMP.size:
             return size, None
-        seconds, nanoseconds = _STAMP.unpack_from(self._control, _STAMP_AT)
+        seconds, nanoseconds = STAMP.unpack_from(self._control, _STAMP_AT)
         return size, seconds + nanoseconds / 1e9
 
     def recvfrom(self, descriptor: int) -> tuple[int, bytes]:

@@ -2,15 +2,13 @@
 
 import contextlib
 import socket
-import struct
 from typing import Any
 
-from telephony.datagrams import SO_TIMESTAMPNS
+from telephony.datagrams import SO_TIMESTAMPNS, STAMP
 
 from .latch import Address
 
-_STAMP = struct.Struct("@qq")
-STAMP_ROOM = socket.CMSG_SPACE(_STAMP.size)
+STAMP_ROOM = socket.CMSG_SPACE(STAMP.size)
 """Bytes of ancillary data that `arrival` reads."""
 _TRIES_FOR_EVEN = 32
 _MOST_THROWN_AWAY = 100
@@ -72,8 +70,8 @@ def peer_socket(sock: socket.socket, peer: Address) -> socket.socket:
 def arrival(extra: list[Any]) -> float | None:
     """When the kernel got a datagram, in seconds of the system's clock, from its ancillary data."""
     for _level, _kind, data in extra:
-        if len(data) == _STAMP.size:
-            seconds, nanoseconds = _STAMP.unpack(data)
+        if len(data) == STAMP.size:
+            seconds, nanoseconds = STAMP.unpack(data)
             return float(seconds + nanoseconds / 1e9)
     return None
 
