@@ -25,6 +25,13 @@ def load() -> float:
     return round(os.getloadavg()[0], 1)
 
 
+def stolen() -> float:
+    """Seconds of processor that the machine's host has kept to itself since the start (proc(5)): whoever was due to run
+    then ran late, and nobody here can do anything about it."""
+    first = Path("/proc/stat").read_text().splitlines()[0].split()
+    return int(first[8]) / _TICKS
+
+
 def family(pid: int) -> list[int]:
     """The process and its descendants."""
     found = [pid]

@@ -4,10 +4,11 @@
 
 So many calls of another campaign are in flight meanwhile (`--crowd`): most ring, one in four is a machine under
 analysis. Prints one JSON line: p50, p95, p99 and longest in milliseconds and n, and the same from the answer to the
-REFER, which follows at once without detection. All moments are taken by the demo PBX, on one clock: it tells when an
-agent became free, and logs when each INVITE and REFER arrived. Between them lie its event over TCP, the engine,
-PostgreSQL, Valkey, the calls worker and SIP over UDP. Every customer of the measured campaign answers and is
-transferred, so each agent that gets free asks for exactly one call, and the n-th of one is the n-th of the other.
+REFER, which follows at once without detection. The demo PBX tells when an agent became free; INVITE, answer and REFER
+are taken where they pass the loopback interface, by the kernel's clock, which is the PBX's too. Between them lie its
+event over TCP, the engine, PostgreSQL, Valkey, the calls worker and SIP over UDP. `by_the_pbx` has the same from the
+PBX's log, with its own loop's lateness in it. Every customer of the measured campaign answers and is transferred, so
+each agent that gets free asks for exactly one call, and the n-th of one is the n-th of the other.
 """
 
 import argparse
@@ -23,8 +24,9 @@ from typing import Any
 
 from benchmarks._chain import Chain, add_leads, carried, fill, make_ivr_campaign, make_ports
 from benchmarks._goals import goal, tell
-from benchmarks._process import load
+from benchmarks._process import load, stolen
 from benchmarks._servers import servers
+from benchmarks._wire import Moments, Wire
 
 AGENT_TIMES = {"answer_s": [0.05, 0.2], "talk_s": [0.4, 1.5], "wrap_up_s": [0.2, 0.8]}
 CROWD_RINGS_S = 20.0
@@ -71,28 +73,35 @@ def measure(agents: int, calls: int, crowd: int) -> dict[str, Any]:
             if crowd:
                 fill(Chain(others, chain.processes), crowd, CROWD_RINGS_S, CROWD_KINDS, prefix=CROWD)
             events = FreeEvents(ready.host, ready.events_port)
-            began, before = time.monotonic(), chain.cpu()
+            wire = Wire(ready.sip_port)
+            began, before, kept = time.monotonic(), chain.cpu(), stolen()
             chain.start()
             in_flight = wait_for_last_call(campaign)
-            took, after = time.monotonic() - began, chain.cpu()
+            took, after, kept = time.monotonic() - began, chain.cpu(), stolen() - kept
         lines = [json.loads(line) for line in ready.log.read_text().splitlines()]
     made = [call for call in lines if call["event"] == "call" and call["number"].startswith(MEASURED)]
-    later = sorted(made, key=lambda call: int(call["invite_at"]))[
-        agents:
-    ]  # the first agents were free at the start
-    waits = [
-        invite - at
-        for at, invite in zip(sorted(events.times), (call["invite_at"] for call in later), strict=False)
-    ]
+    seen = wire.moments()
+    on_the_wire = [seen[call["call_id"]] for call in made]
+    free = sorted(events.times)
     return {
-        **figures(waits),
-        "answer_to_refer": figures([call["transfer_at"] - call["answered_at"] for call in made]),
+        **figures(waits(free, [call.invite for call in on_the_wire], agents)),
+        "answer_to_refer": figures([call.refer - call.answer for call in on_the_wire]),
+        "by_the_pbx": {
+            "free_to_invite": figures(waits(free, [call["invite_at"] for call in made], agents)),
+            "answer_to_refer": figures([call["transfer_at"] - call["answered_at"] for call in made]),
+        },
         "unit": "ms",
         "others_in_flight": statistics.median(in_flight),
-        "parts_p50_p95": parts(later),
+        "parts_p50_p95": parts(made, seen),
         "cores": {name: round((after[name] - before[name]) / took, 2) for name in after},
+        "stolen_cores": round(kept / took, 3),
         "load": load(),
     }
+
+
+def waits(free: list[float], invites: list[float], agents: int) -> list[float]:
+    """From each agent's "free" to the INVITE for them; the first agents were free at the start, before all "free"."""
+    return [invite - at for at, invite in zip(free, sorted(invites)[agents:], strict=False)]
 
 
 def pbx_settings(agents: int, crowd: int) -> dict[str, Any]:
@@ -145,7 +154,7 @@ class FreeEvents:
     """Listens to the PBX's feed: when agents became free, in ms since 1970."""
 
     def __init__(self, host: str, port: int) -> None:
-        self.times: list[int] = []
+        self.times: list[float] = []
         self._socket = socket.create_connection((host, port))
         threading.Thread(target=self._listen, daemon=True).start()
 
@@ -157,7 +166,7 @@ class FreeEvents:
                     self.times.append(event["at"])
 
 
-def parts(calls: list[dict[str, Any]]) -> dict[str, list[float]]:
+def parts(calls: list[dict[str, Any]], seen: dict[str, Moments]) -> dict[str, list[float]]:
     """The way from the claim to the INVITE, by the times in the database."""
     from leads.models import CallAttempt
 
@@ -167,7 +176,7 @@ def parts(calls: list[dict[str, Any]]) -> dict[str, list[float]]:
         attempt = made[call["call_id"]]
         assert attempt.started_at is not None
         queued.append((attempt.started_at - attempt.claimed_at).total_seconds() * 1000)
-        dialed.append(call["invite_at"] - attempt.started_at.timestamp() * 1000)
+        dialed.append(seen[call["call_id"]].invite - attempt.started_at.timestamp() * 1000)
     return {"claim_to_start": _cuts(queued), "start_to_invite": _cuts(dialed)}
 
 
@@ -176,15 +185,15 @@ def _cuts(values: list[float]) -> list[float]:
     return [round(cuts[49], 1), round(cuts[94], 1)]
 
 
-def figures(waits: list[int]) -> dict[str, Any]:
-    """In ms; the last agents that get free find no lead any more."""
-    cuts = statistics.quantiles(waits, n=100, method="inclusive")
+def figures(times: list[float]) -> dict[str, Any]:
+    """In ms."""
+    cuts = statistics.quantiles(times, n=100, method="inclusive")
     return {
-        "p50": cuts[49],
+        "p50": round(cuts[49], 1),
         "p95": round(cuts[94], 1),
         "p99": round(cuts[98], 1),
-        "longest": max(waits),
-        "n": len(waits),
+        "longest": round(max(times), 1),
+        "n": len(times),
     }
 
 

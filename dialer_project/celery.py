@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 from celery import Celery
+from celery.signals import task_prerun
 from kombu.transport.redis import Channel, Transport
 from redis.exceptions import ResponseError
 
@@ -31,3 +32,11 @@ class OneClientChannel(Channel):
 
 
 Transport.Channel = OneClientChannel
+
+
+@task_prerun.connect
+def _look_at_connections(**_: Any) -> None:
+    """As Django does before each request: what is broken or too old makes place for a new one."""
+    from django.db import close_old_connections
+
+    close_old_connections()

@@ -82,6 +82,11 @@ def servers(name: str, port: int) -> list[tuple[str, int]]:
     return found
 
 
+CONNECTION_LIVES_S = 60
+"""A connection to the database serves one request or job after the other for so long: a new one costs PostgreSQL some
+7 ms of processor, as much as a page."""
+
+
 def database(url: str) -> dict[str, Any]:
     """Django's DATABASES entry for `postgresql://user:password@host:port/name?host=/socket/folder`."""
     parts = urlsplit(url)
@@ -108,5 +113,6 @@ def database(url: str) -> dict[str, Any]:
         "HOST": host,
         "PORT": str(port or ""),
         "CONN_HEALTH_CHECKS": True,
+        "CONN_MAX_AGE": CONNECTION_LIVES_S,
         "OPTIONS": {"connect_timeout": 5, **options},
     }
