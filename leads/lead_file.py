@@ -143,8 +143,8 @@ def _delimiter(sample: str) -> str:
 
 
 def _filled(rows: Iterator[Row]) -> Iterator[Row]:
-    """Without empty lines."""
-    return (row for row in rows if any(map(str.strip, row[1])))
+    """Without empty lines; in most the first cell tells."""
+    return (row for row in rows if (row[1] and row[1][0].strip()) or any(map(str.strip, row[1])))
 
 
 def _read(reader: Any) -> Iterator[Row]:

@@ -44,7 +44,7 @@ class NumberRules:
         coded = rf"{bare}(?!(?:{national})\Z){code}(?!{self._prefix.pattern})(?:{national})"
         if not self._is_main or self._prefix.match(""):
             coded = _NEVER.pattern
-        return re.compile(rf"{bare}(?!{code})(?:{national})"), re.compile(coded)
+        return re.compile(rf"{bare}(?:{national})"), re.compile(coded)
 
     def international(self, digits: str) -> str | None:
         """E.164 digits of a number in this country, or None when these rules can't tell.
@@ -62,8 +62,8 @@ class NumberRules:
         whole = self._national.fullmatch(digits)
         has_code = digits.startswith(self._code)
         found = self._prefix.match(digits)
-        if whole:  # a prefix or code in front could be part of the number
-            return None if has_code or (found and found.end()) else self._code + digits
+        if whole:  # a prefix in front could be part of the number
+            return None if found and found.end() else self._code + digits
         if has_code:
             rest = digits[len(self._code) :]
             before = self._prefix.match(rest)

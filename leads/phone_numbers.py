@@ -24,17 +24,14 @@ def normalise(text: str, default_country: str = "") -> str:
     Raises InvalidNumberError.
     """
     digits = text if text.isdigit() else text.translate(_PLAIN)
-    if default_country:
-        if digits.isdigit() and digits.isascii():
-            digits = rules_of(default_country).international(digits) or _from_national(
-                text, digits, default_country
-            )
-        else:
-            return _thoroughly(text, default_country)
-    elif digits[:1] == "+":
+    if digits[:1] == "+" and not default_country:
         digits = digits[1:]
-    if digits.isdigit() and digits.isascii() and 3 <= len(digits) <= 15:
-        return digits
+    if digits.isdigit() and digits.isascii():
+        if default_country:
+            plain = rules_of(default_country).international(digits)
+            digits = plain if plain is not None else _from_national(text, digits, default_country)
+        if 3 <= len(digits) <= 15:
+            return digits
     return _thoroughly(text, default_country)
 
 
