@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from dialing.engine.book import Center
@@ -14,6 +15,7 @@ from telephony.contact_center import (
     ConnectorState,
     ContactCenterSnapshot,
     TakesPushes,
+    is_queue_name,
     make_connector,
 )
 
@@ -61,8 +63,10 @@ class Watch:
                 await task
 
     async def _run(self, center: Center) -> None:
+        odd: set[str] = set()
+
         def on_snapshot(snapshot: ContactCenterSnapshot) -> None:
-            self._on_snapshot(center, snapshot)
+            self._on_snapshot(center, _nameable(center, snapshot, odd))
 
         def on_state(state: ConnectorState, about: str) -> None:
             self._on_state(center, state, about)
@@ -78,3 +82,12 @@ class Watch:
                 logger.exception("The connector of contact centre %d failed.", center.id)
                 on_state(ConnectorState.FAILED, one_line(error))
             await asyncio.sleep(RESTART_AFTER)
+
+
+def _nameable(center: Center, snapshot: ContactCenterSnapshot, odd: set[str]) -> ContactCenterSnapshot:
+    """Without queues whose name no row can have; each is told once."""
+    names = {name for name in snapshot.queues if not is_queue_name(name)}
+    for name in names - odd:
+        logger.warning("Contact centre %d has a queue whose name can't be kept: %.120r", center.id, name)
+    odd |= names
+    return replace(snapshot, queues={n: q for n, q in snapshot.queues.items() if n not in names})

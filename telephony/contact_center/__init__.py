@@ -12,6 +12,7 @@ from .base import (
     ContactCenterSnapshot,
     QueueSnapshot,
     TakesPushes,
+    is_queue_name,
 )
 from .registry import CONNECTOR_KINDS, make_connector
 
@@ -25,5 +26,6 @@ __all__ = [
     "ContactCenterSnapshot",
     "QueueSnapshot",
     "TakesPushes",
+    "is_queue_name",
     "make_connector",
 ]

@@ -69,6 +69,15 @@ class ContactCenterSnapshot:
     received_at: float
 
 
+LONGEST_QUEUE_NAME = 100
+"""Characters that a queue's row keeps."""
+
+
+def is_queue_name(name: str) -> bool:
+    """Whether a row can have this name. A queue with another can't be chosen, and must not stop the others."""
+    return 0 < len(name) <= LONGEST_QUEUE_NAME and "\x00" not in name
+
+
 OnSnapshot = Callable[[ContactCenterSnapshot], None]
 OnState = Callable[[ConnectorState, str], None]
 

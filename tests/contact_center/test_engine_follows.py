@@ -67,6 +67,23 @@ def test_changed_settings_restart_the_connector_and_reach_the_queues(records: Re
     while_running(lambda: Engine(records, Messages()), story)
 
 
+def test_a_queue_whose_name_no_row_can_have_does_not_stop_the_others(records: Records) -> None:
+    center = make_contact_center(kind=ContactCenter.Kind.ASTERISK_AMI, settings={})
+    campaign = make_campaign(queue=Queue.objects.create(contact_center=center, name="sales"))
+    registered_ports(10)
+    make_leads(campaign, 3)
+    messages = Messages()
+
+    async def story() -> None:
+        peer = await AmiPeer([member("7101"), member("7102", queue="q" * 101)]).start()
+        await in_thread(ContactCenter.objects.update, settings=peer.settings)
+        await eventually(lambda: len(messages.sent) == 1)
+        await peer.stop()
+
+    while_running(lambda: Engine(records, messages), story)
+    assert [queue.name for queue in Queue.objects.all()] == ["sales"]
+
+
 def test_a_queue_that_is_no_longer_reported_has_no_free_agents(records: Records) -> None:
     center = make_contact_center(kind=ContactCenter.Kind.REST, settings={})
     campaign = make_campaign(queue=Queue.objects.create(contact_center=center, name="sales"))
