@@ -1,4 +1,4 @@
-"""Reads on campaigns: the summary (SPEC 10)."""
+"""Reads on campaigns: the summary (SPEC 10), and what is odd about one."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import Count, OuterRef, Subquery, Sum
+from django.utils.translation import gettext as _
 
 from accounts.models import Change
 from campaigns.models import Campaign
@@ -41,6 +42,18 @@ def last_run_by(campaign: Campaign) -> str:
     acts: Any = campaign.history
     last = acts.exclude(history_change_reason=None).order_by("-history_date", "-history_id").first()
     return last.history_actor if last is not None and last.history_change_reason == action else ""
+
+
+def cautions(campaign: Campaign) -> list[str]:
+    """What may be meant so, and is more often a mistake: said when the campaign is saved or started, never refused."""
+    told = campaign.queue.pilot_number
+    if told and told != campaign.pilot_number:
+        words = _(
+            "Answered calls are transferred to %(pilot)s, but the contact centre says that queue “%(queue)s” is reached "
+            "at %(told)s. If %(pilot)s does not lead there too, callers reach nobody."
+        )
+        return [words % {"pilot": campaign.pilot_number, "queue": campaign.queue.name, "told": told}]
+    return []
 
 
 def summary(campaign: Campaign) -> Summary:

@@ -200,20 +200,30 @@ class CampaignAdmin(ExportedList, ScopedModelAdmin):
         refusal: ValidationError | None = None,
     ) -> HttpResponse:
         """For the page's script the new state and the words; without a script, back to the page."""
+        odd: list[str] = []
         if refusal is None and not changed:
             words = [_somebody_was_quicker(campaign)]
         elif refusal is not None:
             reasons = refusal_words(refusal)
             words = [_("“%(name)s” was not started.") % {"name": campaign.name}, *reasons]
         elif campaign.is_started:
-            words = [_("“%(name)s” is started.") % {"name": campaign.name}]
+            words = [
+                _("“%(name)s” is started.") % {"name": campaign.name},
+                *(odd := selectors.cautions(campaign)),
+            ]
         else:
             words = [_("“%(name)s” is stopped.") % {"name": campaign.name}]
         if request.headers.get("Accept") == "application/json":
             figures = campaign_figures(campaign, selectors.summary(campaign))
-            tone = marks.GOOD if changed else marks.BAD if refusal is not None else marks.WARN
+            tone = marks.BAD if refusal is not None else marks.GOOD if changed and not odd else marks.WARN
             return JsonResponse({"tone": tone, "words": words, "figures": figures})
-        tell = messages.success if changed else messages.error if refusal is not None else messages.warning
+        tell = (
+            messages.error
+            if refusal is not None
+            else messages.success
+            if changed and not odd
+            else messages.warning
+        )
         tell(request, " ".join(words))
         return HttpResponseRedirect(self._back(request))
 
@@ -233,6 +243,11 @@ class CampaignAdmin(ExportedList, ScopedModelAdmin):
         return TemplateResponse(request, "dialer/summary.html", context)
 
     # --- deletion ---------------------------------------------------------------------------------------
+    def save_model(self, request: HttpRequest, obj: Campaign, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        for caution in selectors.cautions(obj):
+            messages.warning(request, caution)
+
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """What goes with the campaign, counted: a list of a million leads would help nobody."""
         summaries = selectors.summaries([campaign.pk for campaign in objs])

@@ -153,6 +153,23 @@ def test_start_and_stop_come_back_to_the_list_with_words(browser: Client, ana: U
     assert not campaign.is_started
 
 
+def test_a_pilot_number_that_is_not_the_queues_is_taken_with_a_warning(browser: Client, ana: User) -> None:
+    words = "the contact centre says that queue “sales” is reached at 7000"
+    sales = make.make_queue(name="sales", pilot_number="7000")
+    page = browser.post("/campaigns/campaign/add/", form(ana, sales, pilot_number="7001"), follow=True)
+    assert words in page.content.decode()
+    campaign = Campaign.objects.get()
+    make.make_lead(campaign)
+    make.make_port()
+    assert words in browser.post(START.format(campaign.pk), follow=True).content.decode()
+    Campaign.objects.update(state="STOPPED", pilot_number="7000")
+    assert words not in browser.post(START.format(campaign.pk), follow=True).content.decode()
+    Campaign.objects.update(state="STOPPED")
+    again = form(ana, sales, pilot_number="7000")
+    page = browser.post(f"/campaigns/campaign/{campaign.pk}/change/", again, follow=True)
+    assert words not in page.content.decode()
+
+
 def test_start_never_sends_the_browser_elsewhere(browser: Client, ana: User) -> None:
     campaign = stopped(ana)
     answer = browser.post(START.format(campaign.pk), query_params={"next": "https://evil.example/"})
