@@ -107,6 +107,8 @@ class ScopedModelAdmin(ModelAdmin):  # type: ignore[misc]
     stays_words: str | Promise = ""
     """What a deletion leaves."""
     empty_words: str | Promise = ""
+    without_filters: ClassVar[dict[str, str]] = {}
+    """What an address must say to get all rows, where a filter holds unless asked otherwise."""
     """Of a list without any row: how rows come there."""
 
     # --- rows ---------------------------------------------------------------------------------------

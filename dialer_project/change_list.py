@@ -1,8 +1,12 @@
 """The lists of the admin site: which page of one is shown."""
 
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ORDER_VAR
 from django.http import HttpRequest
 from unfold.views import ChangeList
+
+PLACE = ("campaign__id__exact",)
+"""What in an address says whose list it is, where all the others search in it."""
 
 
 class PagedChangeList(ChangeList):  # type: ignore[misc]
@@ -24,3 +28,17 @@ class PagedChangeList(ChangeList):  # type: ignore[misc]
 
     def last_page(self, request: HttpRequest) -> int:
         return int(self.model_admin.get_paginator(request, self.queryset, self.list_per_page).num_pages)
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether the user asked for some rows only, of the place where they are."""
+        return bool(self.params.keys() - {*PLACE, ORDER_VAR})
+
+    @property
+    def everything(self) -> str:
+        """The address of the same list without search and filters; empty when all of it is shown."""
+        asked = {name: value for name, value in self.params.items() if name != ORDER_VAR}
+        whole = {name: asked[name] for name in PLACE if name in asked} | self.model_admin.without_filters
+        if asked == whole:
+            return ""
+        return str(self.get_query_string(whole, remove=list(asked.keys() - whole.keys())))

@@ -1,7 +1,7 @@
 """Leads: the list of those not yet done, and the page of one lead that tells its calls."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -48,6 +48,7 @@ class LeadAdmin(ExportedList, CampaignBarOnList, ScopedModelAdmin):
     form = LeadForm
     bar_tab = "leads"
     stays_words = gettext_lazy("The records of its calls are kept.")
+    without_filters: ClassVar = {NotYetDoneFilter.parameter_name: "all"}
     empty_words = gettext_lazy("Leads come by upload, on the page of a stopped campaign.")
     list_display = ["name", "phone_number", "campaign", "status_now", "attempts", "due"]
     list_display_links = ["name"]

@@ -8,7 +8,9 @@ from django.contrib import admin
 from django.db.models import F, Model
 from django.test import Client
 
+from accounts.models import Role
 from leads.models import EvidencePolicy
+from tests import factories as make
 from tests.many_rows import FOUND_BY, ROLE_OF, ManyRows, once_each
 from tests.web.web_world import signed_in
 
@@ -119,3 +121,24 @@ def test_a_search_finds_by_what_the_list_shows(model: type[Model], monkeypatch: 
         assert 0 < len(wanted) < len(page.every), (term, "proves nothing")
         assert {row.pk for row in page.rows(q=term)} == wanted, term
     assert page.rows(q="nosuchthing") == []
+
+
+def test_all_is_all_of_the_campaign_whose_list_it_is() -> None:
+    """The link beside the count takes search and filters away, and leaves the campaign and the order."""
+    user = make.make_user(Role.CAMPAIGN_ADMINISTRATOR)
+    campaign, other = (make.make_campaign(group=user.dialer_groups.get()) for _ in range(2))
+    make.make_leads(campaign, 3)
+    make.make_leads(other, 2)
+    client = signed_in(user)
+    of_campaign = f"campaign__id__exact={campaign.pk}"
+    for asked in ("", "&q=nobody", "&q=0&progress=all", "&progress=done&o=1"):
+        page = client.get(f"/leads/lead/?{of_campaign}{asked}").content.decode()
+        order = "&amp;o=1" if "o=1" in asked else ""
+        assert f'href="?{of_campaign}{order}&amp;progress=all">Show all</a>' in page, asked
+    for all_of_it in ("progress=all", "progress=all&o=1"):
+        page = client.get(f"/leads/lead/?{of_campaign}&{all_of_it}").content.decode()
+        assert "3 results" in page
+        assert "Show all" not in page
+    page = client.get(f"/leads/callattempt/?{of_campaign}").content.decode()
+    assert "Nothing here yet" in page
+    assert "Show all" not in page
