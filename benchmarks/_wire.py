@@ -30,11 +30,16 @@ class Moments:
 class Wire:
     """Listens to the loopback interface from its making to `moments`.
 
-    Raises PermissionError where the process may not open a packet socket.
+    Raises PermissionError where the process may not open a packet socket, and says what it takes.
     """
 
     def __init__(self, port: int) -> None:
-        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
+        try:
+            self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
+        except PermissionError:
+            raise PermissionError(
+                "Timing SIP on the wire takes CAP_NET_RAW: run this benchmark as root."
+            ) from None
         self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_ROOM)
         _keep_only(self._socket, port)
