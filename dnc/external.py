@@ -41,13 +41,16 @@ def ask(service: DncService, number: str) -> bool:
 
 def tls(ca_certificates: str, client_certificate: str) -> ssl.SSLContext:
     """What is trusted and shown in the TLS handshake. Raises ValidationError that names the wrong field."""
+    plain = (
+        ca_certificates.strip().encode("ascii", "replace").decode()
+    )  # names in comments have letters of all kinds
     try:
-        context = ssl.create_default_context(cadata=ca_certificates.strip() or None)
+        context = ssl.create_default_context(cadata=plain or None)
     except (ssl.SSLError, ValueError) as error:
         raise ValidationError(
             {"ca_certificates": _("These are no certificates in PEM form (-----BEGIN CERTIFICATE-----).")}
         ) from error
-    if ca_certificates.strip():
+    if plain:
         context.verify_flags |= (
             ssl.VERIFY_X509_PARTIAL_CHAIN
         )  # also a service's own certificate, trusted alone

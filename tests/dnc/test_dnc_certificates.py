@@ -76,7 +76,7 @@ def theirs(tmp_path_factory: pytest.TempPathFactory, own: tuple[str, str]) -> It
 def test_a_service_is_asked_when_each_side_trusts_the_other(
     theirs: tuple[str, str], own: tuple[str, str]
 ) -> None:
-    url, trusted = theirs
+    url, trusted = theirs[0], f"# Emissão própria\n{theirs[1]}"
     client_certificate = "\n".join(own)
     right = services.create_service(
         None, name="A", url=url, ca_certificates=trusted, client_certificate=client_certificate
@@ -92,7 +92,7 @@ def test_a_service_is_asked_when_each_side_trusts_the_other(
 
 @pytest.mark.parametrize("field", ["ca_certificates", "client_certificate"])
 def test_what_is_no_certificate_is_refused_beside_its_field(field: str) -> None:
-    for text in ("a certificate", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"):
+    for text in ("a certificate", "é", "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----"):
         with pytest.raises(ValidationError) as refusal:
             services.create_service(None, name="A", url="https://dnc.example.org", **{field: text})
         assert list(refusal.value.message_dict) == [field]
