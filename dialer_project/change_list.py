@@ -30,9 +30,10 @@ class PagedChangeList(ChangeList):  # type: ignore[misc]
         return int(self.model_admin.get_paginator(request, self.queryset, self.list_per_page).num_pages)
 
     @property
-    def is_narrowed(self) -> bool:
-        """Whether the user asked for some rows only, of the place where they are."""
-        return bool(self.params.keys() - {*PLACE, ORDER_VAR})
+    def hides_rows(self) -> bool:
+        """Whether there is a row that search and filters, also those of the list itself, leave out. For an empty list."""
+        place = {name: self.params[name] for name in PLACE if name in self.params}
+        return bool(self.root_queryset.filter(**place).exists())
 
     @property
     def everything(self) -> str:

@@ -139,6 +139,19 @@ def test_all_is_all_of_the_campaign_whose_list_it_is() -> None:
         page = client.get(f"/leads/lead/?{of_campaign}&{all_of_it}").content.decode()
         assert "3 results" in page
         assert "Show all" not in page
-    page = client.get(f"/leads/callattempt/?{of_campaign}").content.decode()
-    assert "Nothing here yet" in page
-    assert "Show all" not in page
+
+
+def test_an_empty_list_says_whether_something_is_hidden_or_nothing_is_there() -> None:
+    user = make.make_user(Role.CAMPAIGN_ADMINISTRATOR)
+    campaign, other = (make.make_campaign(group=user.dialer_groups.get()) for _ in range(2))
+    make.make_leads(other, 1)
+    client = signed_in(user)
+
+    def heading(query: str) -> list[str]:
+        page = client.get(f"/leads/lead/?campaign__id__exact={campaign.pk}{query}").content.decode()
+        return [words for words in ("Nothing found", "Nothing here yet") if words in page]
+
+    assert heading("") == heading("&q=nobody") == ["Nothing here yet"]
+    make.make_lead(campaign, pool="DONE")
+    assert heading("") == heading("&q=nobody") == ["Nothing found"]
+    assert heading("&progress=all") == []
