@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -113,15 +114,20 @@ def make_ports(count: int, registrar_port: int) -> None:
 
 
 def make_ivr_campaign(center: dict[str, Any], *, name: str, pilot: str = "8000", **fields: Any) -> Any:
-    """A campaign that is not started, for the IVR `name` of a contact centre with the fields `center`."""
-    from campaigns.models import Campaign
+    """A campaign that is not started, for the IVR `name` of a contact centre with the fields `center`; open for a day."""
+    from django.utils import timezone
+
+    from campaigns.models import Campaign, Schedule
     from telephony.models import Queue
-    from tests.factories import make_campaign, make_contact_center
+    from tests.factories import make_campaign, make_contact_center, make_schedule
 
     queue = Queue.objects.create(
         contact_center=make_contact_center(**center), name=name, kind=Queue.Kind.IVR, pilot_number=pilot
     )
-    return make_campaign(queue=queue, type=Campaign.Type.IVR, started=False, **({"max_attempts": 1} | fields))
+    fields = {"max_attempts": 1, **fields}
+    campaign = make_campaign(queue=queue, type=Campaign.Type.IVR, started=False, schedule=False, **fields)
+    make_schedule(campaign, closes_at=timezone.now() + timedelta(days=1), state=Schedule.State.NOT_RUNNING)
+    return campaign
 
 
 def _free_port() -> int:

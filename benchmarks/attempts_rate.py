@@ -22,6 +22,10 @@ CUSTOMERS = {"refuse_after_s": [0.02, 0.1], "ring_s": 0.1}
 KINDS = "2222222224"
 LEAST_A_SECOND = 50
 
+SHOWN = 5
+TELLING = ("call_id", "result", "sip_code", "reason", "started_at", "ended_at", "ended_by")
+"""Fields of an attempt that the log does not have."""
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(
@@ -78,6 +82,9 @@ def disagreements(chain: Chain) -> list[str]:
     wrong = [f"{name}: {count} leaks" for name, count in leaks().items()]
     if log != rows:
         wrong.append(f"{sum(rows.values())} attempts, {sum(log.values())} calls in the log, not the same")
+        wrong += [f"in the log alone: {call_id}" for call_id in list(log - rows)[:SHOWN]]
+        only_rows = CallAttempt.objects.exclude(started_at=None).filter(call_id__in=list(rows - log)[:SHOWN])
+        wrong += [f"not in the log: {row}" for row in only_rows.values(*TELLING)]
     if nothing := CallAttempt.objects.exclude(started_at=None).filter(result="").count():
         wrong.append(f"{nothing} attempts without a result")
     return wrong
