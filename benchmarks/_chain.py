@@ -63,8 +63,9 @@ def open_chain(
     ring_timeout: int = 30,
     talk_s: Any = (5, 10),
     amd: bool = False,
+    channels: int | None = None,
 ) -> Iterator[Chain]:
-    """`calls`: ports, and channels of the IVR; `names`: as for `carried`."""
+    """`calls`: ports, and channels of the IVR unless `channels` says more; `names`: as for `carried`."""
     with servers(broker=True):
         from telephony.demo_pbx.process import DemoPbxProcess
 
@@ -73,7 +74,14 @@ def open_chain(
             "users": {str(6001 + n): f"pw{6001 + n}" for n in range(calls)},
             "customers": customers,
             "queues": {},
-            "ivrs": {"ivr": {"pilot": "8000", "channels": calls, "answer_s": 0.05, "talk_s": list(talk_s)}},
+            "ivrs": {
+                "ivr": {
+                    "pilot": "8000",
+                    "channels": channels or calls,
+                    "answer_s": 0.05,
+                    "talk_s": list(talk_s),
+                }
+            },
         }
         with DemoPbxProcess(folder / "pbx") as pbx:
             ready = pbx.start(settings)

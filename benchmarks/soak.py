@@ -25,6 +25,8 @@ CUSTOMERS = {"ring_s": [0.2, 1.0], "refuse_after_s": [0.05, 0.3], "speak_after_s
 KINDS = "0012370890"
 SAMPLE_EVERY = 5.0
 MOST_GROWTH = 0.05
+CHANNELS_A_CALL = 3
+"""Who was transferred keeps a channel of the IVR, and no port any more."""
 LEAST_SHARE = 0.8
 """Of the calls, in flight in nine of ten samples: memory is flat too where nothing happens."""
 
@@ -37,7 +39,8 @@ def main() -> int:
     parser.add_argument("--calls", type=int, default=50)
     parser.add_argument("--plot", type=Path, default=Path("build/soak.png"))
     options = parser.parse_args()
-    with open_chain(options.calls, CUSTOMERS, talk_s=(2, 6), amd=True) as chain:
+    channels = CHANNELS_A_CALL * options.calls
+    with open_chain(options.calls, CUSTOMERS, talk_s=(2, 6), amd=True, channels=channels) as chain:
         figures, samples = measure(chain, options.minutes * 60, options.calls)
     options.plot.parent.mkdir(parents=True, exist_ok=True)
     options.plot.write_bytes(lines_png(samples))
