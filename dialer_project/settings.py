@@ -222,12 +222,10 @@ CALLS_STOP_SECONDS = env.integer("CALLS_STOP_SECONDS", 15)
 # --- Celery (the facts behind each line are measured: docs/architecture.md) -----------------------------
 CELERY_BROKER_URL = REDIS_URL.replace("unix://", "redis+socket://", 1)
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_RESULT_BACKEND_THREAD_SAFE = (
-    True  # else each new thread looks for it in all that is installed (3 to 4 ms)
-)
-CELERY_DB_REUSE_MAX = (
-    1_000_000  # Celery closes no connection after a task: `dialer_project.celery` looks at them
-)
+# Else each new thread looks for the backend in all that is installed (3 to 4 ms).
+CELERY_RESULT_BACKEND_THREAD_SAFE = True
+# Celery closes no connection after a task: `dialer_project.celery` looks at them.
+CELERY_DB_REUSE_MAX = 1_000_000
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_DEFAULT_QUEUE = "jobs"

@@ -200,30 +200,21 @@ class CampaignAdmin(ExportedList, ScopedModelAdmin):
         refusal: ValidationError | None = None,
     ) -> HttpResponse:
         """For the page's script the new state and the words; without a script, back to the page."""
-        odd: list[str] = []
+        odd = selectors.cautions(campaign) if changed and campaign.is_started else []
         if refusal is None and not changed:
             words = [_somebody_was_quicker(campaign)]
         elif refusal is not None:
             reasons = refusal_words(refusal)
             words = [_("“%(name)s” was not started.") % {"name": campaign.name}, *reasons]
         elif campaign.is_started:
-            words = [
-                _("“%(name)s” is started.") % {"name": campaign.name},
-                *(odd := selectors.cautions(campaign)),
-            ]
+            words = [_("“%(name)s” is started.") % {"name": campaign.name}, *odd]
         else:
             words = [_("“%(name)s” is stopped.") % {"name": campaign.name}]
+        tone = marks.BAD if refusal is not None else marks.GOOD if changed and not odd else marks.WARN
         if request.headers.get("Accept") == "application/json":
             figures = campaign_figures(campaign, selectors.summary(campaign))
-            tone = marks.BAD if refusal is not None else marks.GOOD if changed and not odd else marks.WARN
             return JsonResponse({"tone": tone, "words": words, "figures": figures})
-        tell = (
-            messages.error
-            if refusal is not None
-            else messages.success
-            if changed and not odd
-            else messages.warning
-        )
+        tell = {marks.BAD: messages.error, marks.GOOD: messages.success}.get(tone, messages.warning)
         tell(request, " ".join(words))
         return HttpResponseRedirect(self._back(request))
 

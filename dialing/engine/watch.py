@@ -87,6 +87,8 @@ class Watch:
 def _nameable(center: Center, snapshot: ContactCenterSnapshot, odd: set[str]) -> ContactCenterSnapshot:
     """Without queues whose name no row can have; each is told once."""
     names = {name for name in snapshot.queues if not is_queue_name(name)}
+    if not names:
+        return snapshot
     for name in names - odd:
         logger.warning("Contact centre %d has a queue whose name can't be kept: %.120r", center.id, name)
     odd |= names
