@@ -1,65 +1,75 @@
-"""The way of a lead file into the database: good rows by COPY into a stage table, then one INSERT.
+"""The way of a lead file into the database: block by block, by COPY into a stage table and one INSERT each.
 
-Refused rows go into a table of their own, so that a file of a million duplicates stays out of the worker's memory.
-Both tables are of the transaction: a crash leaves nothing behind.
+A thread reads the next block while PostgreSQL works on this one, so the slower of the two sets the pace. Refused rows
+go into a table of their own, so that a file of a million duplicates stays out of the worker's memory. All tables are
+of the transaction: a crash leaves nothing behind.
 """
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from django.db import connection
+import psycopg
+from django.db import IntegrityError, connection, transaction
+from django.utils import translation
 from django.utils.translation import gettext as _
 
 from accounts.export import FORMULA, plain
 from leads.lead_file import LeadFile, Row
 from leads.phone_numbers import InvalidNumberError, normalise
 
+if TYPE_CHECKING:
+    from campaigns.models import Campaign
+
 _TABLES = """
 CREATE TEMPORARY TABLE lead_stage (
     line integer NOT NULL, name text NOT NULL, phone_number text COLLATE "C" NOT NULL, description text NOT NULL
 ) ON COMMIT DROP;
-CREATE TEMPORARY TABLE lead_passed (line integer NOT NULL, first integer) ON COMMIT DROP;
+CREATE TEMPORARY TABLE lead_line (line integer NOT NULL, phone_number text COLLATE "C" NOT NULL) ON COMMIT DROP;
+CREATE TEMPORARY TABLE lead_passed (
+    line integer NOT NULL, name text NOT NULL, phone_number text COLLATE "C" NOT NULL
+) ON COMMIT DROP;
 CREATE TEMPORARY TABLE lead_refused (line integer NOT NULL, row text NOT NULL) ON COMMIT DROP
 """
-# What the INSERT passes over: numbers of an earlier line (`first`), and those that the campaign has already (null).
-_REPEATED = """
-INSERT INTO lead_passed
-SELECT s.line, f.first
-  FROM (SELECT phone_number, min(line) AS first FROM lead_stage GROUP BY phone_number HAVING count(*) > 1) AS f
-  JOIN lead_stage AS s USING (phone_number)
- WHERE s.line > f.first
-"""
-_KNOWN = """
-WITH known AS MATERIALIZED (
-    SELECT s.line FROM lead_stage AS s
-      JOIN leads_lead AS l ON l.campaign_id = %(campaign)s AND l.phone_number = s.phone_number
-), repeated AS (
-    DELETE FROM lead_passed AS p USING known WHERE p.line = known.line
-)
-INSERT INTO lead_passed SELECT line, NULL FROM known
-"""
-# Without ON CONFLICT, whose look into the index before each row costs a third: the campaign's lock keeps others out.
+_DROP = "DROP TABLE lead_stage, lead_line, lead_passed, lead_refused"
+# A block, without the numbers that repeat one of an earlier line or of a lead: those of earlier blocks are leads by now.
+# The subquery with LIMIT looks into the index for each row, whatever PostgreSQL knows of the tables so far; ON CONFLICT
+# in its place costs a third of all.
 _INSERT = """
+WITH passed AS (
+    INSERT INTO lead_passed
+    SELECT line, name, phone_number
+      FROM (SELECT *, row_number() OVER (PARTITION BY phone_number ORDER BY line) AS nth FROM lead_stage) AS s
+     WHERE nth > 1
+        OR (SELECT l.id FROM leads_lead AS l
+             WHERE l.campaign_id = %(campaign)s AND l.phone_number = s.phone_number LIMIT 1) IS NOT NULL
+    RETURNING line
+)
 INSERT INTO leads_lead (campaign_id, name, description, phone_number, attempts, status, pool, next_attempt_at)
 SELECT %(campaign)s, name, description, phone_number, 0, 'NOT_CALLED', 'WAITING', now()
-  FROM lead_stage AS s
- WHERE NOT EXISTS (SELECT FROM lead_passed AS p WHERE p.line = s.line)
+  FROM lead_stage
+ WHERE line NOT IN (SELECT line FROM passed)
  ORDER BY line
 """
+# A number whose first line was passed over too stood in the campaign before.
 _REFUSE = """
 INSERT INTO lead_refused
-SELECT line, line || ',"' || replace(
-    CASE WHEN first IS NULL THEN %(known)s ELSE replace(%(again)s, '#', first::text) END, '"', '""'
-) || '","' || CASE WHEN left(name, 1) = ANY (%(formula)s) THEN '''' ELSE '' END || replace(name, '"', '""')
-  || '",' || phone_number || E'\\r\\n'
-  FROM lead_passed JOIN lead_stage USING (line)
+SELECT p.line, p.line || ',"' || replace(
+    CASE WHEN also.line IS NULL THEN replace(%(again)s, '#', f.line::text) ELSE %(known)s END, '"', '""'
+) || '","' || CASE WHEN left(p.name, 1) = ANY (%(formula)s) THEN '''' ELSE '' END || replace(p.name, '"', '""')
+  || '",' || p.phone_number || E'\\r\\n'
+  FROM lead_passed AS p
+  JOIN (SELECT phone_number, min(line) AS line FROM lead_line GROUP BY phone_number) AS f USING (phone_number)
+  LEFT JOIN lead_passed AS also ON also.line = f.line
 """
-_BLOCK = 2000
-"""Rows in one write to COPY."""
+_BLOCK = 8_000
+"""Rows that are read while as many are written."""
+_TRIES = 3
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
@@ -73,22 +83,99 @@ class Counts:
     invalid: int = 0
 
 
-def fill(found: LeadFile, country: str) -> Iterator[Counts]:
-    """Reads the whole file into the stage; tells the counts so far after each block."""
+@dataclass(slots=True)
+class _Block:
+    """Rows of the file, as COPY takes them and as they were refused."""
+
+    rows: int
+    position: int
+    """Bytes of the file that were read by then."""
+    good: str
+    refused: list[tuple[int, str]]
+
+
+def load(found: LeadFile, campaign: "Campaign", size: int, tell: Callable[[int, int], None]) -> Counts:
+    """The rows of a file of `size` bytes become leads of the campaign; `tell` is told rows and bytes after each block.
+
+    In the caller's transaction, who sees at its end that the campaign may have them. A lead with one of the numbers
+    that somebody adds meanwhile has the import begin again.
+    """
+    tries = 0
+    while True:
+        tries += 1
+        try:
+            with transaction.atomic():
+                return _load(found, campaign, size, tell)
+        except IntegrityError as error:
+            if tries == _TRIES or _constraint(error) != "number_once_per_campaign":
+                raise
+
+
+def _load(found: LeadFile, campaign: "Campaign", size: int, tell: Callable[[int, int], None]) -> Counts:
     counts = Counts()
-    refused: list[tuple[int, str]] = []
-    rows = found.rows()
-    with connection.cursor() as cursor:
+    blocks = _read_ahead(_blocks(found, campaign.default_country, size))
+    with connection.cursor() as cursor, closing(blocks):
         cursor.execute(_TABLES)
-        with cursor.copy("COPY lead_stage (line, name, phone_number, description) FROM STDIN") as copy:
-            while block := list(islice(rows, _BLOCK)):
-                copy.write("".join(_copy_lines(block, found, country, refused)))
-                counts.read += len(block)
-                yield counts
+        cursor.execute("SET LOCAL work_mem = '32MB'")
+        for block in blocks:
+            counts.read += block.rows
+            counts.invalid += len(block.refused)
+            counts.added += _write(cursor, campaign.pk, block)
+            tell(counts.read, block.position)
+        counts.duplicate = counts.read - counts.invalid - counts.added
+        if counts.duplicate:
+            words: dict[str, Any] = {
+                "known": _("the campaign has this number"),
+                "again": _("the number stands in line %(line)s too") % {"line": "#"},
+                "formula": list(FORMULA),
+            }
+            cursor.execute("SET LOCAL work_mem = '128MB'")
+            cursor.execute(_REFUSE, words)
+    return counts
+
+
+def _write(cursor: Any, campaign_id: int, block: _Block) -> int:
+    """Writes a block; returns how many leads it added."""
+    if block.refused:
         with cursor.copy("COPY lead_refused (line, row) FROM STDIN") as copy:
-            for row in refused:
+            for row in block.refused:
                 copy.write_row(row)
-    counts.invalid = len(refused)
+    cursor.execute("TRUNCATE lead_stage")
+    with cursor.copy("COPY lead_stage (line, name, phone_number, description) FROM STDIN") as copy:
+        copy.write(block.good)
+    cursor.execute("INSERT INTO lead_line SELECT line, phone_number FROM lead_stage")
+    cursor.execute(_INSERT, {"campaign": campaign_id})
+    return int(cursor.rowcount)
+
+
+def _constraint(error: IntegrityError) -> str | None:
+    """Name of the constraint that refused it."""
+    return error.__cause__.diag.constraint_name if isinstance(error.__cause__, psycopg.Error) else None
+
+
+def _blocks(found: LeadFile, country: str, size: int) -> Iterator[_Block]:
+    rows = found.rows()
+    while True:
+        refused: list[tuple[int, str]] = []
+        good = list(_copy_lines(islice(rows, _BLOCK), found, country, refused))
+        if not (good or refused):
+            return
+        yield _Block(len(good) + len(refused), found.position(size), "".join(good), refused)
+
+
+def _read_ahead(blocks: Iterator[_Block]) -> Generator[_Block]:
+    """The same blocks; a thread reads the next one meanwhile."""
+    language = translation.get_language()
+
+    def read() -> _Block | None:
+        with translation.override(language):
+            return next(blocks, None)
+
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(read)
+        while (block := coming.result()) is not None:
+            coming = thread.submit(read)
+            yield block
 
 
 def judged(rows: Iterable[Row], found: LeadFile, country: str) -> Iterator[tuple[int, list[str], str, str]]:
@@ -98,26 +185,6 @@ def judged(rows: Iterable[Row], found: LeadFile, country: str) -> Iterator[tuple
         passed = "".join(_copy_lines([(line, cells)], found, country, refused))
         reason = next(csv.reader([refused[0][1]]))[1] if refused else ""
         yield line, cells, passed.split("\t")[2] if passed else "", reason
-
-
-def insert(campaign_id: int, counts: Counts) -> None:
-    """The staged rows become leads of the campaign; the caller holds the campaign's lock."""
-    with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL work_mem = '128MB'")
-        cursor.execute("ANALYZE lead_stage")
-        cursor.execute(_REPEATED)
-        cursor.execute(_KNOWN, {"campaign": campaign_id})
-        cursor.execute("ANALYZE lead_passed")
-        cursor.execute(_INSERT, {"campaign": campaign_id})
-        counts.added = cursor.rowcount
-        counts.duplicate = counts.read - counts.invalid - counts.added
-        if counts.duplicate:
-            words: dict[str, Any] = {
-                "known": _("the campaign has this number"),
-                "again": _("the number stands in line %(line)s too") % {"line": "#"},
-                "formula": list(FORMULA),
-            }
-            cursor.execute(_REFUSE, words)
 
 
 def keep_refused(upload_id: int) -> None:
@@ -130,11 +197,11 @@ def keep_refused(upload_id: int) -> None:
             "  (SELECT %s || string_agg(row, '' ORDER BY line) FROM lead_refused), '') WHERE id = %s",
             [header.getvalue(), upload_id],
         )
-        cursor.execute("DROP TABLE lead_stage, lead_passed, lead_refused")
+        cursor.execute(_DROP)
 
 
 def _copy_lines(
-    block: list[Row], found: LeadFile, country: str, refused: list[tuple[int, str]]
+    block: Iterable[Row], found: LeadFile, country: str, refused: list[tuple[int, str]]
 ) -> Iterator[str]:
     at_name, at_number, at_description = found.columns.name, found.columns.number, found.columns.description
     needed = max(at_name, at_number) + 1

@@ -27,14 +27,11 @@ class LeadUploads(UploadJobs[LeadUpload]):
         lead_file.recognise(stream, Chosen(**upload.chosen))
 
     def load(self, upload: LeadUpload, stream: IO[bytes], progress: Progress) -> None:
-        """The campaign is locked for the last part only."""
+        """The campaign is locked for the last moment only."""
         found = lead_file.recognise(stream, Chosen(**upload.chosen))
-        counts = lead_stage.Counts()
-        for counts in lead_stage.fill(found, upload.campaign.default_country):
-            progress.tell(counts.read, found.position(upload.size))
+        counts = lead_stage.load(found, upload.campaign, upload.size, progress.tell)
         progress.tell(counts.read, upload.size, now=True)
         campaign_lock.lock(upload.uploaded_by, Action.ADD, upload.campaign)
-        lead_stage.insert(upload.campaign_id, counts)
         upload.added, upload.duplicate, upload.invalid = counts.added, counts.duplicate, counts.invalid
         upload.read_rows = counts.read
 

@@ -36,10 +36,15 @@ class CallAttempt(models.Model):
         models.SET_NULL,
         null=True,
         related_name="call_attempts",
+        db_index=False,  # attempt_campaign_recent
         verbose_name=_("campaign"),
     )
     group = models.ForeignKey(
-        "groups.DialerGroup", models.PROTECT, related_name="+", verbose_name=_("dialer group")
+        "groups.DialerGroup",
+        models.PROTECT,
+        related_name="+",
+        db_index=False,  # attempt_group_recent
+        verbose_name=_("dialer group"),
     )
     queue = models.ForeignKey(
         "telephony.Queue", models.SET_NULL, null=True, related_name="call_attempts", verbose_name=_("queue")
@@ -114,8 +119,12 @@ class CallAttempt(models.Model):
         indexes = [
             # dialing.recovery: open attempts whose lease ran out; also the engine's count of calls in flight
             models.Index(fields=["lease_until"], condition=Q(ended_at=None), name="attempt_open_lease"),
-            # the attempt list of a campaign, newest first
-            models.Index(fields=["campaign", "-claimed_at"], name="attempt_campaign_recent"),
+            # the lists, newest first: of a campaign (its attempts may be of several groups), of one group, of some
+            models.Index(
+                fields=["campaign", "-claimed_at", "-id"], include=["group"], name="attempt_campaign_recent"
+            ),
+            models.Index(fields=["group", "-claimed_at", "-id"], name="attempt_group_recent"),
+            models.Index(fields=["-claimed_at", "-id"], name="attempt_recent"),
         ]
 
     def __str__(self) -> str:
