@@ -9,6 +9,7 @@ campaign:  STOPPED <-> STARTED, and STARTED -> STOPPED when the last schedule ha
 
 from datetime import datetime
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
@@ -17,7 +18,7 @@ from django.utils.translation import gettext as _
 from campaigns.announce import announce
 from campaigns.models import Campaign, Schedule
 from dnc.models import DncService
-from leads.models import Lead
+from leads.models import Lead, LeadUpload
 from telephony.models import DialerPort
 
 _OPEN = (Schedule.State.RUNNING, Schedule.State.DNC_OOS)
@@ -36,6 +37,10 @@ def start_obstacles(campaign: Campaign, now: datetime) -> list[str]:
         obstacles.append(_("No schedule is left. Add a schedule for today or a later day."))
     if not campaign.leads.exclude(pool=Lead.Pool.DONE).exists():
         obstacles.append(_("No lead is left to call. Upload leads first."))
+    coming = campaign.uploads.filter(state__in=[LeadUpload.State.WAITING, LeadUpload.State.RUNNING])
+    if not settings.UPLOAD_TO_STARTED and (upload := coming.defer("refused_rows").first()):
+        words = _("The leads of %(file)s are being imported. Start the campaign when they are in.")
+        obstacles.append(words % {"file": upload.file_name})
     return obstacles
 
 

@@ -256,7 +256,9 @@ def _stopped(actor: User | None, action: Action, campaign: Campaign) -> Campaign
     """The campaign, locked, after the checks that every change shares."""
     if actor is not None:
         scope.require(actor, action, campaign)
-    current = Campaign.objects.select_for_update().filter(pk=campaign.pk).first()
+    # an import that is under way holds the campaign against deletion, and against nothing else
+    locked = Campaign.objects.select_for_update(no_key=action != Action.DELETE)
+    current = locked.filter(pk=campaign.pk).first()
     if current is None:
         raise PermissionDenied(_("The campaign does not exist any more."))
     if current.is_being_deleted:

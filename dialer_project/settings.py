@@ -209,6 +209,8 @@ SPECTACULAR_SETTINGS = {
     ],
 }
 
+UPLOAD_TO_STARTED = env.flag("UPLOAD_TO_STARTED", False)
+
 # --- dialing ------------------------------------------------------------------------------------------
 SIP_KEEP_ALIVE_SECONDS = env.integer("SIP_KEEP_ALIVE_SECONDS", 25)
 SIP_TLS_CERTIFICATE = env.text("SIP_TLS_CERTIFICATE", "")

@@ -21,7 +21,7 @@ class LeadUploads(UploadJobs[LeadUpload]):
     lock = 0x4C656164
 
     def check(self, upload: LeadUpload) -> None:
-        campaign_lock.check(upload.uploaded_by, Action.ADD, upload.campaign)
+        campaign_lock.check_upload(upload.uploaded_by, upload.campaign)
 
     def look(self, upload: LeadUpload, stream: IO[bytes]) -> None:
         lead_file.recognise(stream, Chosen(**upload.chosen))
@@ -31,7 +31,7 @@ class LeadUploads(UploadJobs[LeadUpload]):
         found = lead_file.recognise(stream, Chosen(**upload.chosen))
         counts = lead_stage.load(found, upload.campaign, upload.size, progress.tell)
         progress.tell(counts.read, upload.size, now=True)
-        campaign_lock.lock(upload.uploaded_by, Action.ADD, upload.campaign)
+        campaign_lock.lock_upload(upload.uploaded_by, upload.campaign)
         upload.added, upload.duplicate, upload.invalid = counts.added, counts.duplicate, counts.invalid
         upload.read_rows = counts.read
 

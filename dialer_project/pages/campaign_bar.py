@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -84,14 +85,17 @@ def named_campaign(request: HttpRequest, parameter: str = "campaign") -> Campaig
 STARTED_WORDS = gettext_lazy(
     "The campaign is started. Settings, schedules and leads change only while it is stopped."
 )
-
-
+STARTED_BUT_UPLOADS_WORDS = gettext_lazy(
+    "The campaign is started. Lead files may be uploaded; settings, schedules and leads change only while it is stopped."
+)
 DELETING_WORDS = gettext_lazy("The campaign is being deleted. The records of its calls are kept.")
 
 
 def why_fixed(campaign: Campaign) -> str:
     """Why nothing of it can be changed now."""
-    return str(DELETING_WORDS if campaign.is_being_deleted else STARTED_WORDS)
+    if campaign.is_being_deleted:
+        return str(DELETING_WORDS)
+    return str(STARTED_BUT_UPLOADS_WORDS if settings.UPLOAD_TO_STARTED else STARTED_WORDS)
 
 
 class CampaignBarOnList:

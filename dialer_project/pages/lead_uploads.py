@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -45,7 +46,7 @@ class UploadForm(ServiceForm):
 
 @admin.register(LeadUpload)
 class LeadUploadAdmin(CampaignBarOnList, FileUploadAdmin):
-    empty_words = gettext_lazy("Lead files are uploaded on the page of a stopped campaign.")
+    empty_words = gettext_lazy("Lead files are uploaded on the page of their campaign.")
     form = UploadForm
     bar_tab = "uploads"
     add_fieldsets = [(None, {"fields": ["campaign", "file"]})]
@@ -64,9 +65,12 @@ class LeadUploadAdmin(CampaignBarOnList, FileUploadAdmin):
         return upload.campaign.zone
 
     def choices(self, request: HttpRequest, db_field: Any) -> QuerySet[Any]:
-        """Leads change only while the campaign is stopped (G 6.4)."""
+        """Leads change only while the campaign is stopped (G 6.4), unless the installation lets files in."""
         rows = super().choices(request, db_field)
-        return rows.filter(state=Campaign.State.STOPPED) if rows.model is Campaign else rows
+        if rows.model is not Campaign:
+            return rows
+        started = [Campaign.State.STARTED] if settings.UPLOAD_TO_STARTED else []
+        return rows.filter(state__in=[Campaign.State.STOPPED, *started])
 
     def change_view(self, request: HttpRequest, object_id: str, *args: Any, **kwargs: Any) -> Any:
         upload = self.get_object(request, object_id)
