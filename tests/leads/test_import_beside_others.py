@@ -92,7 +92,7 @@ def test_a_lead_that_somebody_adds_at_the_same_moment_is_in_once() -> None:
     upload = received(campaign)
     with ExitStack() as both:  # noqa: SIM117  the inner one ends first
         with transaction.atomic():
-            make_lead(campaign, phone_number="554100000015")
+            make_lead(campaign, phone_number="554100000015", pk=10**6)  # far from the leads of the file
             both.enter_context(beside(uploads.run_waiting))
             eventually(someone_waits_for_a_lock, within=PATIENCE)  # for the outcome of this very lead
     upload.refresh_from_db()
