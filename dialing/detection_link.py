@@ -5,21 +5,15 @@ import json
 import logging
 import socket
 import subprocess
-import sys
-import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
+from dialing import side_process
 from dialing.detection_messages import Inbox, Kind
+from dialing.side_process import Pauses
 from telephony import datagrams
 
 logger = logging.getLogger(__name__)
-
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
-"""Before a process that died is started again; each time twice as long, until one has worked for a while."""
-_STEADY_S = 60.0
-_ROOT = Path(__file__).parents[1]
 
 
 class DetectionLink:
@@ -39,25 +33,16 @@ class DetectionLink:
         self._on_message, self._on_lost = on_message, on_lost
         self._loop: asyncio.AbstractEventLoop | None = None
         self._restart: asyncio.TimerHandle | None = None
-        self._pause = FIRST_PAUSE_S
+        self._pauses = Pauses()
         self._closed = False
         self._begin()
 
     def _begin(self) -> None:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            command = [
-                sys.executable,
-                "-m",
-                "dialing.detection_process",
-                str(theirs.fileno()),
-                *self._arguments,
-            ]
-            self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], cwd=_ROOT)
+        self._process, ours = side_process.start("dialing.detection_process", *self._arguments)
         ours.setblocking(False)
         self._socket: socket.socket | None = ours
         self._inbox, self._unsent = Inbox(), bytearray()
-        self._began_at = time.monotonic()
+        self._pauses.started()
 
     @property
     def pid(self) -> int:
@@ -107,18 +92,16 @@ class DetectionLink:
         self._hang_up()
         if self._closed:
             return
-        if time.monotonic() - self._began_at > _STEADY_S:
-            self._pause = FIRST_PAUSE_S
+        pause = self._pauses.next()
         logger.error(
             "ANSWERING MACHINE DETECTION STOPPED: its process %s; %d calls under analysis count as persons. "
             "It is started again in %.1f s.",
             how,
             self._on_lost(),
-            self._pause,
+            pause,
         )
         assert self._loop is not None
-        self._restart = self._loop.call_later(self._pause, self._begin_again)
-        self._pause = min(2 * self._pause, LONGEST_PAUSE_S)
+        self._restart = self._loop.call_later(pause, self._begin_again)
 
     def _begin_again(self) -> None:
         self._process.kill()

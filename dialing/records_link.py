@@ -5,33 +5,27 @@ import itertools
 import logging
 import pickle
 import queue
-import socket
 import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 from django.db import OperationalError, connections
 
+from dialing import side_process
 from dialing.records import Recorder
 from dialing.records_process import LAST_WORK_S
+from dialing.side_process import Pauses
 
 logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
-"""Before a process that died is started again; each time twice as long, until one has worked for a while."""
-_STEADY_S = 60.0
 _END = 0
 """In place of a number: nothing more comes."""
-_ROOT = Path(__file__).parents[1]
 _OF_THE_DATABASE = ("NAME", "USER", "PASSWORD", "HOST", "PORT")
 
 
@@ -52,6 +46,7 @@ class RecordsProcess:
         self._link: Connection | None = None
         self._out: queue.SimpleQueue[tuple[int, bytes]] = queue.SimpleQueue()
         self._closing = threading.Event()
+        self._pauses = Pauses()
         self._begin()
         self._reader = threading.Thread(target=self._read, name="records-in", daemon=True)
         self._reader.start()
@@ -65,15 +60,8 @@ class RecordsProcess:
         return RemoteRecords(self, name)
 
     def _begin(self) -> None:
-        ours, theirs = socket.socketpair()
-        with theirs:
-            command = [sys.executable, "-m", "dialing.records_process", str(theirs.fileno())]
-            try:
-                self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], cwd=_ROOT)
-            except OSError:
-                ours.close()
-                raise
-        self._began_at = time.monotonic()
+        self._process, ours = side_process.start("dialing.records_process")
+        self._pauses.started()
         link = Connection(ours.detach())
         database = connections.settings["default"]
         link.send((self._threads, {name: database[name] for name in _OF_THE_DATABASE}))
@@ -129,22 +117,20 @@ class RecordsProcess:
     # --- the reader's thread ------------------------------------------------------------------------------
 
     def _read(self) -> None:
-        pause = FIRST_PAUSE_S
         while True:
             self._read_on()
             if self._closing.is_set():
                 return
-            if time.monotonic() - self._began_at > _STEADY_S:
-                pause = FIRST_PAUSE_S
+            pause = self._pauses.next()
             logger.error("The records process ended; it is started again in %.1f s.", pause)
             self._process.kill()
             self._process.wait()
             while not self._closing.wait(pause):
-                pause = min(2 * pause, LONGEST_PAUSE_S)
                 try:
                     self._begin()
                 except OSError as error:
                     logger.error("The records process could not be started: %s", error)
+                    pause = self._pauses.next()
                 else:
                     break
             if self._link is None:  # closed, before another one was started
