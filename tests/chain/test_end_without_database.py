@@ -21,6 +21,7 @@ from tests.chaos.signals import family, stopped
 from tests.dialing.test_worker import PBX, attempt
 from tests.dialing.worker_with_ports import calls
 from tests.factories import make_port
+from tests.patience import PATIENCE
 
 pytestmark = [pytest.mark.chain, pytest.mark.django_db(transaction=True)]
 
@@ -62,7 +63,7 @@ def test_i4_a_worker_told_to_end_while_the_database_is_gone_ends_in_time(
             wait_until(lambda: ports.registered(database_time()).count() == 2, 40, processes.report)
             made = attempt(NEVER_ANSWERS)
             Publisher().publish([made.pk])
-            wait_until(lambda: CallAttempt.objects.get().state == State.DIALING, 10, processes.report)
+            wait_until(lambda: CallAttempt.objects.get().state == State.DIALING, PATIENCE, processes.report)
             time.sleep(0.3)
             connection.close()
             with database():  # type: ignore[attr-defined]

@@ -20,6 +20,7 @@ from tests.chain.processes import Processes, running, wait_until
 from tests.dialing.test_worker import PBX, attempt, campaign
 from tests.dialing.worker_with_ports import calls
 from tests.factories import make_port
+from tests.patience import PATIENCE
 
 pytestmark = [pytest.mark.chain, pytest.mark.django_db(transaction=True)]
 
@@ -56,10 +57,10 @@ def test_messages_beyond_the_ports_wait_in_the_queue_for_whoever_has_one_first(
                 time.sleep(1.5)
                 assert client.llen("calls") == len(waiting)
                 attempts.recall(ringing[:1])
-                wait_until(lambda: _open() == 1, 10, processes.report)
+                wait_until(lambda: _open() == 1, PATIENCE, processes.report)
                 assert client.llen("calls") == 0
             attempts.recall(ringing)
-            wait_until(lambda: _open() == 0, 10, processes.report)
+            wait_until(lambda: _open() == 0, PATIENCE, processes.report)
     results = list(CallAttempt.objects.order_by("pk").values_list("state", "result"))
     assert results == [(State.ENDED, LeadStatus.FAILED)] * 2 + [(State.ENDED, LeadStatus.BUSY)] * 6
     assert len(calls(pbx)) == 8

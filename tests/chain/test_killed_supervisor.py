@@ -26,6 +26,7 @@ from tests.chain.processes import PROJECT, wait_until
 from tests.dialing.test_worker import PBX, attempt
 from tests.dialing.worker_with_ports import calls
 from tests.factories import make_port
+from tests.patience import PATIENCE
 
 pytestmark = [pytest.mark.chain, pytest.mark.django_db(transaction=True)]
 
@@ -87,14 +88,14 @@ def test_i4_a_calls_worker_ends_with_its_killed_supervisor_and_hangs_up(
         assert supervisor.stdout is not None
         worker = int(supervisor.stdout.readline())
         try:
-            wait_until(lambda: ports.registered(database_time()).count() == 1, 20, said)
+            wait_until(lambda: ports.registered(database_time()).count() == 1, PATIENCE, said)
             made = attempt(NEVER_ANSWERS)
             Publisher().publish([made.pk])
-            wait_until(lambda: CallAttempt.objects.get().state == State.DIALING, 5, said)
+            wait_until(lambda: CallAttempt.objects.get().state == State.DIALING, PATIENCE, said)
             with no_database():
                 supervisor.kill()
-                wait_until(lambda: not is_alive(worker), 5, said)
-                wait_until(lambda: calls(pbx), 2, said)
+                wait_until(lambda: not is_alive(worker), PATIENCE, said)
+                wait_until(lambda: calls(pbx), PATIENCE, said)
         finally:
             supervisor.kill()
             supervisor.communicate()

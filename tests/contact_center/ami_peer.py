@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from tests.patience import PATIENCE
+
 GREETING = b"Asterisk Call Manager/11.0.0\r\n"
 SETTINGS: dict[str, Any] = {"host": "127.0.0.1", "username": "dialer", "password": "pass-word", "wrapup_s": 3}
 EPOCH = 1_795_392_900.0
@@ -151,7 +153,7 @@ class AmiPeer:
                 return message(Response="Error", ActionID=action_id, Message="Permission denied")
 
 
-async def until(fits: Callable[[], object], seconds: float = 5.0) -> None:
+async def until(fits: Callable[[], object], seconds: float = PATIENCE) -> None:
     deadline = time.monotonic() + seconds
     while not fits():
         assert time.monotonic() < deadline, "it did not come about in time"

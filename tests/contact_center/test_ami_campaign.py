@@ -23,6 +23,7 @@ from telephony.models import ContactCenter, Queue
 from tests.chain.processes import Processes, running, wait_until
 from tests.contact_center.lab import SETTINGS, SIP_PORT, WRAP_UP_S, AmiLog, Proxy, running_lab
 from tests.factories import make_campaign, make_contact_center, make_group, make_lead, make_port
+from tests.patience import PATIENCE
 
 pytestmark = [pytest.mark.peers, pytest.mark.django_db(transaction=True)]
 
@@ -176,7 +177,9 @@ def become_deaf(bench: Bench) -> None:
     assert CallAttempt.objects.count() == before
     bench.proxy.is_deaf = False
     bench.do(bench.proxy.cut)
-    wait_until(lambda: ContactCenter.objects.get().state == state.CONNECTED, 6, lambda: "not connected")
+    wait_until(
+        lambda: ContactCenter.objects.get().state == state.CONNECTED, PATIENCE, lambda: "not connected"
+    )
 
 
 def compare_results(log: AmiLog) -> None:

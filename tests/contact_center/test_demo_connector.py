@@ -21,6 +21,7 @@ from telephony.contact_center import (
 )
 from telephony.contact_center.demo import DemoConnector, FeedState
 from telephony.demo_pbx.process import DemoPbxProcess
+from tests.patience import PATIENCE
 
 SALES = {
     "name": "sales",
@@ -51,7 +52,7 @@ class Watcher:
             connector.run(self.snapshots.append, lambda state, _text: self.states.append(state))
         )
 
-    async def until(self, fits: Callable[["Watcher"], object], seconds: float = 5.0) -> None:
+    async def until(self, fits: Callable[["Watcher"], object], seconds: float = PATIENCE) -> None:
         deadline = time.monotonic() + seconds
         while not fits(self):
             assert time.monotonic() < deadline, (self.states, self.snapshots[-1:])

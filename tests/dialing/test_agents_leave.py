@@ -24,6 +24,7 @@ from telephony.models import Queue
 from tests.dialing.test_engine import Messages, eventually, while_running
 from tests.dialing.worker_with_ports import calls, worker_with_ports
 from tests.factories import make_campaign, make_contact_center, make_lead
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -100,20 +101,20 @@ def test_i5_calls_whose_agents_leave_are_cancelled_or_passed_on_and_counted_when
 
     async def story() -> None:
         answers, rings = made
-        await eventually(lambda: is_in(answers, State.ANSWERED) and is_in(rings, State.DIALING), within=15)
+        await eventually(lambda: is_in(answers, State.ANSWERED) and is_in(rings, State.DIALING))
         await asyncio.to_thread(change, pbx, "sign_out", *AGENTS)
-        await eventually(lambda: is_in(rings, State.ENDED), within=5)
-        await eventually(lambda: is_in(answers, State.ENDED), within=15)
+        await eventually(lambda: is_in(rings, State.ENDED))
+        await eventually(lambda: is_in(answers, State.ENDED))
         third = await asyncio.to_thread(make_lead, owner, phone_number=ANSWERS_TOO)
         made.append(third)
         await asyncio.to_thread(change, pbx, "sign_in", AGENTS[0])
-        await eventually(lambda: is_in(third, State.ANSWERED), within=15)
+        await eventually(lambda: is_in(third, State.ANSWERED))
         await asyncio.to_thread(change, pbx, "sign_out", AGENTS[0])
-        await eventually(lambda: is_in(third, State.TRANSFERRING), within=10)
+        await eventually(lambda: is_in(third, State.TRANSFERRING))
         await asyncio.to_thread(change, pbx, "sign_in", AGENTS[0])
         await eventually(lambda: is_in(third, State.ENDED))
 
-    while_running(lambda: Engine(records, ToWorker(worker)), story, longest=60)
+    while_running(lambda: Engine(records, ToWorker(worker)), story, longest=4 * PATIENCE)
     records.close()
 
     abandoned, recalled, taken = [of(lead) for lead in made]

@@ -27,6 +27,7 @@ from leads.models import CallAttempt, Lead
 from telephony.demo_pbx.process import DemoPbxProcess, DemoPbxReady
 from telephony.models import ContactCenter, DialerPort, Queue
 from tests.factories import make_attempt, make_campaign, make_contact_center, make_lead, make_leads, make_port
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -77,7 +78,9 @@ def open_campaign(pbx: DemoPbxReady, leads: int) -> Campaign:
 
 
 def while_running(
-    engine: Callable[[], Engine], story: Callable[[], Coroutine[Any, Any, None]], longest: float = 15
+    engine: Callable[[], Engine],
+    story: Callable[[], Coroutine[Any, Any, None]],
+    longest: float = 2 * PATIENCE,
 ) -> None:
     """Runs an engine as long as `story` lasts."""
 
@@ -92,7 +95,7 @@ def while_running(
     asyncio.run(run())
 
 
-async def eventually(condition: Callable[[], bool], within: float = 5.0) -> None:
+async def eventually(condition: Callable[[], bool], within: float = PATIENCE) -> None:
     deadline = time.monotonic() + within
     while not await asyncio.to_thread(_ask, condition):
         assert time.monotonic() < deadline, "it did not come about"

@@ -16,6 +16,7 @@ from dialing.records import then
 from dialing.records_link import RecordsProcess
 from dialing.records_process import RECORDS, STARTS
 from groups.models import DialerGroup
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -81,7 +82,7 @@ def test_one_pool_does_not_wait_for_the_other(process: RecordsProcess) -> None:
     slow = [process.pool(RECORDS).submit(time.sleep, 1.0) for _ in range(4)]
     process.pool(STARTS).run(where)
     assert not slow[-1].done()
-    slow[-1].result(10)
+    slow[-1].result(PATIENCE)
 
 
 def test_who_waits_may_leave_and_others_get_their_answers(process: RecordsProcess) -> None:
@@ -98,9 +99,9 @@ def test_who_waits_may_leave_and_others_get_their_answers(process: RecordsProces
 
 def test_an_answer_is_taken_on_at_once_and_its_error_is_the_futures(process: RecordsProcess) -> None:
     records = process.pool(RECORDS)
-    assert then(records.submit(where), lambda answer: answer[0] + 1).result(5) == process.pid + 1
+    assert then(records.submit(where), lambda answer: answer[0] + 1).result(PATIENCE) == process.pid + 1
     with pytest.raises(NotYet):
-        then(records.submit(not_yet), str).result(5)
+        then(records.submit(not_yet), str).result(PATIENCE)
 
 
 def test_i8_what_a_killed_process_took_along_is_done_again_by_those_who_insist(
@@ -114,10 +115,10 @@ def test_i8_what_a_killed_process_took_along_is_done_again_by_those_who_insist(
     time.sleep(0.1)
     os.kill(killed, signal.SIGKILL)
     with pytest.raises(OperationalError, match="is away"):
-        given_up.result(5)
+        given_up.result(PATIENCE)
     with pytest.raises(OperationalError, match="is away"):
         records.run(where)
-    insisted.join(20)
+    insisted.join(PATIENCE)
     assert DialerGroup.objects.get().name == "East"
     assert records.run(where)[0] != killed
     assert "started again" in caplog.text
@@ -126,6 +127,7 @@ def test_i8_what_a_killed_process_took_along_is_done_again_by_those_who_insist(
 def test_i2_a_start_that_waited_when_the_worker_went_is_not_made() -> None:
     """And what records something is still done."""
     process = RecordsProcess({RECORDS: 1, STARTS: 1})
+    process.pool(RECORDS).run(where)  # it has begun to work
     process.pool(STARTS).submit(time.sleep, 0.5)
     process.pool(STARTS).submit(add_group, "started")
     process.pool(RECORDS).submit(add_group, "recorded", after=0.5)

@@ -11,9 +11,10 @@ from dialing.calls_worker import CallsWorker
 from dialing.leases import database_time
 from telephony.demo_pbx.process import DemoPbxReady
 from tests.factories import make_port
+from tests.patience import PATIENCE
 
 
-def eventually(condition: Callable[[], object], within: float = 8.0) -> None:
+def eventually(condition: Callable[[], object], within: float = PATIENCE) -> None:
     deadline = time.monotonic() + within
     while not condition():
         assert time.monotonic() < deadline, "it did not come about"
@@ -36,6 +37,7 @@ def worker_with_ports(registrar_port: int, *extensions: str, **fields: Any) -> I
     worker.start()
     try:
         eventually(lambda: ports.registered(database_time()).count() == len(extensions))
+        eventually(lambda: worker.ports.counts() == (len(extensions), 0))
         yield worker
     finally:
         worker.close()

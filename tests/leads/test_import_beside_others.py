@@ -17,11 +17,11 @@ from leads import services as leads
 from leads.models import Lead, LeadUpload
 from tests.dialing.worker_with_ports import eventually
 from tests.factories import make_campaign, make_lead, make_port
+from tests.patience import PATIENCE
 from uploads import jobs, progress
 
 pytestmark = pytest.mark.django_db(transaction=True)
 State = LeadUpload.State
-PATIENCE = 20
 
 
 @pytest.fixture(autouse=True)
@@ -94,7 +94,7 @@ def test_a_lead_that_somebody_adds_at_the_same_moment_is_in_once() -> None:
         with transaction.atomic():
             make_lead(campaign, phone_number="554100000015", pk=10**6)  # far from the leads of the file
             both.enter_context(beside(uploads.run_waiting))
-            eventually(someone_waits_for_a_lock, within=PATIENCE)  # for the outcome of this very lead
+            eventually(someone_waits_for_a_lock)  # for the outcome of this very lead
     upload.refresh_from_db()
     assert (upload.state, upload.read_rows, upload.added, upload.duplicate) == (State.DONE, 30, 29, 1)
     assert "the campaign has this number" in upload.refused_rows
@@ -158,7 +158,7 @@ def test_a_campaign_that_is_deleted_meanwhile_takes_every_lead_with_it(
         with import_under_way(monkeypatch):
             assert deletion.begin(campaign)
             both.enter_context(beside(deletion.run_waiting))
-            eventually(someone_waits_for_a_lock, within=PATIENCE)  # the deletion for the end of the import
+            eventually(someone_waits_for_a_lock)  # the deletion for the end of the import
     assert not Campaign.objects.exists()
     assert not Lead.objects.exists()
     assert not LeadUpload.objects.filter(pk=upload.pk).exists()

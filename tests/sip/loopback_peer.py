@@ -19,6 +19,7 @@ from telephony.sip.account import SipAccount
 from telephony.sip.framing import StreamFramer
 from telephony.sip.message import Envelope, make_response, new_tag, read_message, serialize
 from telephony.sip.sdp import LocalAudio, parse_sdp
+from tests.patience import PATIENCE
 
 Send = Callable[[bytes], None]
 
@@ -347,7 +348,7 @@ def peer_in_thread(
         loop.close()
 
 
-async def eventually(condition: Callable[[], object], within: float = 10) -> None:
+async def eventually(condition: Callable[[], object], within: float = PATIENCE) -> None:
     for _ in range(round(within * 100)):
         if condition():
             return
