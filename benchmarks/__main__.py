@@ -12,9 +12,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from benchmarks._process import clean_up_when_ended
+
 LONGEST = 1800
 """Seconds for one benchmark."""
-
+CLEAN_UP = 30
+"""Seconds for one that is ended to end what it has started."""
 
 MAKERS = {"amd_corpus"}
 """Modules of this folder that make something and measure nothing."""
@@ -30,15 +33,28 @@ def run(name: str, options: list[str]) -> dict[str, Any]:
     """The benchmark's figures, or what went wrong under `error`."""
     command = [sys.executable, "-m", f"benchmarks.{name}", *options]
     longest = None if options else LONGEST  # who gives options may want hours
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=longest, check=False)
-    except subprocess.TimeoutExpired:
-        return {"benchmark": name, "error": f"did not end within {LONGEST} s"}
-    lines = done.stdout.strip().splitlines()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as child:
+        try:
+            said, complained = child.communicate(timeout=longest)
+        except subprocess.TimeoutExpired:
+            return {"benchmark": name, "error": f"did not end within {LONGEST} s"}
+        finally:
+            _end(child)
+    lines = said.strip().splitlines()
     figures = _figures(lines[-1]) if lines else None
-    if figures is None or (done.returncode and "goals" not in figures):
-        return {"benchmark": name, "error": (done.stderr.strip() or "printed nothing")[-2000:]}
+    if figures is None or (child.returncode and "goals" not in figures):
+        return {"benchmark": name, "error": (complained.strip() or "printed nothing")[-2000:]}
     return {"benchmark": name, **figures}
+
+
+def _end(child: "subprocess.Popen[str]") -> None:
+    """Ends a benchmark that is still at it, and what it has started."""
+    if child.poll() is None:
+        child.terminate()
+        try:
+            child.communicate(timeout=CLEAN_UP)
+        except subprocess.TimeoutExpired:
+            child.kill()
 
 
 def _figures(line: str) -> dict[str, Any] | None:
@@ -67,6 +83,7 @@ def main(words: list[str]) -> int:
             file=sys.stderr,
         )
         return 2
+    clean_up_when_ended()
     failed = False
     for name in wanted or known:
         figures = run(name, options)

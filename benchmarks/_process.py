@@ -3,6 +3,8 @@
 import asyncio
 import os
 import resource
+import signal
+import sys
 import time
 from pathlib import Path
 
@@ -30,6 +32,11 @@ def stolen() -> float:
     then ran late, and nobody here can do anything about it."""
     first = Path("/proc/stat").read_text().splitlines()[0].split()
     return int(first[8]) / _TICKS
+
+
+def clean_up_when_ended() -> None:
+    """SIGTERM (`timeout`, the run of all benchmarks) ends this process as Ctrl-C does: its own processes go with it."""
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(128 + signal.SIGTERM))
 
 
 def family(pid: int) -> list[int]:

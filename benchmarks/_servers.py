@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks._process import clean_up_when_ended
+
 
 @contextmanager
 def servers(*, broker: bool = False, durable: bool = False) -> Iterator[Path]:
@@ -14,6 +16,7 @@ def servers(*, broker: bool = False, durable: bool = False) -> Iterator[Path]:
     """
     from tests import services
 
+    clean_up_when_ended()
     os.environ["DJANGO_SETTINGS_MODULE"] = "dialer_project.settings"
     services.POSTGRES.durable = durable
     try:
