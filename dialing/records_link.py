@@ -1,12 +1,13 @@
 """A calls worker's way to its records process: started, started again when it dies, and left with the last word."""
 
-import contextlib
 import itertools
 import logging
 import pickle
-import queue
+import select
+import struct
 import subprocess
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from multiprocessing.connection import Connection
@@ -18,19 +19,25 @@ from dialing import side_process
 from dialing.records import Recorder
 from dialing.records_process import LAST_WORK_S
 from dialing.side_process import Pauses
+from telephony import datagrams
 
 logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_END = 0
-"""In place of a number: nothing more comes."""
+_END = None
+"""In place of work: nothing more comes."""
+_SIZE = struct.Struct("!i")
+"""Before each message, as `multiprocessing.connection` reads it (up to 2 GB)."""
 _OF_THE_DATABASE = ("NAME", "USER", "PASSWORD", "HOST", "PORT")
 
 
 class RecordsProcess:
-    """The process, a thread that sends it work and one that brings its answers.
+    """The process, and a thread that brings its answers.
+
+    Whoever has work sends it off: each thread on the way to an INVITE is one more turn to wait for. What finds the
+    socket full is sent by a thread of its own.
 
     What it is handed are functions of a module with arguments that can be pickled. While the process is away, and for
     work that it takes along when it dies, the error is Django's OperationalError, as with a database that is away: the
@@ -44,13 +51,15 @@ class RecordsProcess:
         self._pending: dict[int, Future[Any]] = {}
         self._lock = threading.Lock()
         self._link: Connection | None = None
-        self._out: queue.SimpleQueue[tuple[int, bytes]] = queue.SimpleQueue()
+        self._unsent: deque[bytes] = deque()
+        self._is_full = threading.Condition(self._lock)
+        self._is_over = False
         self._closing = threading.Event()
         self._pauses = Pauses()
         self._begin()
         self._reader = threading.Thread(target=self._read, name="records-in", daemon=True)
         self._reader.start()
-        threading.Thread(target=self._write, name="records-out", daemon=True).start()
+        threading.Thread(target=self._write, name="records-full", daemon=True).start()
 
     @property
     def pid(self) -> int:
@@ -73,14 +82,13 @@ class RecordsProcess:
         future: Future[T] = Future()
         future.set_running_or_notify_cancel()  # who waits may leave; the answer comes all the same
         number = next(self._numbers)
-        data = pickle.dumps((number, pool, work, args, kwargs))
+        frame = _framed((number, pool, work, args, kwargs))
         with self._lock:
-            is_there = self._link is not None
-            if is_there:
+            link = self._link
+            if link is not None:
                 self._pending[number] = future
-        if is_there:
-            self._out.put((number, data))
-        else:
+                self._send(link, frame)
+        if link is None:
             future.set_exception(_away())
         return future
 
@@ -92,7 +100,9 @@ class RecordsProcess:
     def close(self) -> None:
         """Ends the process after the work in hand."""
         self._closing.set()
-        self._out.put((_END, pickle.dumps(None)))
+        with self._lock:
+            if self._link is not None:
+                self._send(self._link, _framed(_END))
         try:
             self._process.wait(LAST_WORK_S + 1)
         except subprocess.TimeoutExpired:
@@ -100,23 +110,41 @@ class RecordsProcess:
             self._process.wait()
         self._reader.join(timeout=2)
 
-    # --- the writer's thread -------------------------------------------------------------------------------
+    # --- out; with the lock --------------------------------------------------------------------------------
+
+    def _send(self, link: Connection, frame: bytes) -> None:
+        if not self._unsent:
+            frame = _rest(link, frame)
+        if frame:
+            self._unsent.append(frame)
+            self._is_full.notify()
 
     def _write(self) -> None:
+        """A thread: sends what the socket had no room for, when it has."""
         while True:
-            number, data = self._out.get()
+            with self._is_full:
+                self._is_full.wait_for(lambda: self._unsent or self._is_over)
+                link = self._link
+                if link is None or not self._unsent:
+                    return
+                waiting = select.poll()
+                waiting.register(link.fileno(), select.POLLOUT)
+            waiting.poll()
             with self._lock:
-                # what was handed to a process that died has been answered for, and is not done by the next one
-                link = self._link if number in self._pending or number == _END else None
-            if link is not None:
-                with contextlib.suppress(OSError):  # it is gone: the reader answers for that
-                    link.send_bytes(data)
-            if number == _END:
-                return
+                if link is self._link and (frame := _rest(link, self._unsent.popleft())):
+                    self._unsent.appendleft(frame)
 
     # --- the reader's thread ------------------------------------------------------------------------------
 
     def _read(self) -> None:
+        try:
+            self._read_while_wanted()
+        finally:
+            with self._is_full:
+                self._is_over = True
+                self._is_full.notify()
+
+    def _read_while_wanted(self) -> None:
         while True:
             self._read_on()
             if self._closing.is_set():
@@ -157,6 +185,7 @@ class RecordsProcess:
         with self._lock:
             self._link = None
             lost, self._pending = list(self._pending.values()), {}
+            self._unsent.clear()
         link.close()
         for future in lost:
             future.set_exception(_away())
@@ -180,3 +209,13 @@ class RemoteRecords(Recorder):
 
 def _away() -> OperationalError:
     return OperationalError("the process that records the calls is away")
+
+
+def _framed(message: Any) -> bytes:
+    data = pickle.dumps(message)
+    return _SIZE.pack(len(data)) + data
+
+
+def _rest(link: Connection, frame: bytes) -> bytes:
+    """What of it the socket had no room for."""
+    return frame[max(0, datagrams.send(link.fileno(), frame, len(frame), datagrams.NOW)) :]

@@ -85,6 +85,34 @@ def test_one_pool_does_not_wait_for_the_other(process: RecordsProcess) -> None:
     slow[-1].result(PATIENCE)
 
 
+def test_nobody_waits_for_a_process_that_takes_nothing_and_it_gets_all_of_it(process: RecordsProcess) -> None:
+    records = process.pool(RECORDS)
+    assert records.run(where)[0] == process.pid
+    os.kill(process.pid, signal.SIGSTOP)
+    try:
+        large = [records.submit(len, bytes(size)) for size in range(100_000, 140_000, 1000)]  # 5 MB
+        began = time.monotonic()
+        small = records.submit(where)
+        assert time.monotonic() - began < 1.0
+    finally:
+        os.kill(process.pid, signal.SIGCONT)
+    assert [future.result(PATIENCE) for future in large] == list(range(100_000, 140_000, 1000))
+    assert small.result(PATIENCE)[0] == process.pid
+
+
+def test_work_that_a_process_never_took_is_answered_for_when_it_dies(process: RecordsProcess) -> None:
+    records = process.pool(RECORDS)
+    assert records.run(where)[0] == process.pid
+    killed = process.pid
+    os.kill(killed, signal.SIGSTOP)
+    lost = [records.submit(len, bytes(100_000)) for _ in range(40)]
+    os.kill(killed, signal.SIGKILL)
+    for future in lost:
+        with pytest.raises(OperationalError, match="is away"):
+            future.result(PATIENCE)
+    assert records.insist(len, bytes(7)) == 7
+
+
 def test_who_waits_may_leave_and_others_get_their_answers(process: RecordsProcess) -> None:
     """A task of the loop that is cancelled while it waits cost every later answer."""
 
