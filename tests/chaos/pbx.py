@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from telephony.demo_pbx.process import DemoPbxProcess, DemoPbxReady
+from tests.patience import PATIENCE
 from tests.pbx_lab import sip_log
 from tests.pbx_lab.lab import PbxLab
 
@@ -159,7 +160,7 @@ class DemoPbx:
     def calls_up(self, is_orphan: Callable[[Call], bool]) -> int:
         """By its own counter; calls whose dialer was killed ended by themselves."""
         with socket.create_connection(self.center, 5) as connection:
-            connection.settimeout(5)
+            connection.settimeout(PATIENCE)
             connection.sendall(b'{"command": "stats"}\n')
             with connection.makefile("rb") as lines:
                 for line in lines:

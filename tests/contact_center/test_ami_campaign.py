@@ -76,7 +76,7 @@ class Bench:
         thread = threading.Thread(target=self._loop.run_until_complete, args=(keep(),))
         thread.start()
         try:
-            assert ready.wait(5)
+            assert ready.wait(PATIENCE)
             yield self
         finally:
             self.do(stop.set)

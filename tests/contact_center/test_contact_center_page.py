@@ -17,6 +17,7 @@ from telephony.contact_center import ConnectorError, ContactCenterSnapshot, Queu
 from telephony.models import ContactCenter, Queue
 from tests import factories as make
 from tests.contact_center.ami_peer import AmiPeer, member
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.django_db
 V1 = "/api/v1/contact-centers/"
@@ -38,7 +39,7 @@ def peer() -> Iterator[AmiPeer]:
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     yield peer
-    asyncio.run_coroutine_threadsafe(peer.stop(), loop).result(5)
+    asyncio.run_coroutine_threadsafe(peer.stop(), loop).result(PATIENCE)
     loop.call_soon_threadsafe(loop.stop)
     thread.join()
     for task in asyncio.all_tasks(loop):

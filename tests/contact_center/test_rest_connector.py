@@ -4,7 +4,6 @@ import asyncio
 import base64
 import copy
 import ssl
-import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -25,8 +24,10 @@ Story = Callable[[HttpPeer, dict[str, Any]], Coroutine[Any, Any, None]]
 def play(story: Story) -> None:
     async def scenario() -> None:
         peer = await HttpPeer(copy.deepcopy(ANSWER)).start()
-        await story(peer, {"url": f"http://127.0.0.1:{peer.port}/agents?group=1", "interval_ms": 100})
-        await peer.stop()
+        try:
+            await story(peer, {"url": f"http://127.0.0.1:{peer.port}/agents?group=1", "interval_ms": 100})
+        finally:
+            await peer.stop()
 
     asyncio.run(scenario())
 
@@ -37,9 +38,9 @@ def test_changes_are_seen_at_the_next_poll_and_nothing_is_told_twice() -> None:
         await until(lambda: len(peer.requests) > 2)
         assert (len(seen.snapshots), seen.free(), seen.states) == (1, 1, [CONNECTING, CONNECTED])
         peer.answer["queues"][0]["agents"][0]["state"] = "FREE"
-        changed = time.monotonic()
+        asked = len(peer.requests)
         await until(lambda: seen.snapshots[-1].queues["sales"].free == 2)
-        assert time.monotonic() - changed < 0.3
+        assert len(peer.requests) - asked <= 2  # one may have been on its way
         await seen.stop()
 
     play(story)

@@ -3,6 +3,8 @@
 import time
 from typing import Any
 
+from tests.patience import PATIENCE
+
 from .pbx_under_test import PbxUnderTest, quick
 from .raw_phone import RawCall, RawPhone
 
@@ -34,7 +36,7 @@ class Desk:
 
     def wait_for(self, state: str) -> None:
         """Until the agent's last change was to this state."""
-        deadline = time.monotonic() + 3
+        deadline = time.monotonic() + PATIENCE
         while self.agent_states()[-1:] != [state]:
             assert time.monotonic() < deadline, self.agent_states()
             time.sleep(0.02)
@@ -51,7 +53,7 @@ class Desk:
         return call
 
 
-def notified(phone: RawPhone, timeout: float = 3.0) -> str:
+def notified(phone: RawPhone, timeout: float = PATIENCE) -> str:
     """The next NOTIFY's sipfrag and subscription state, answered with 200."""
     notify = phone.incoming("NOTIFY", timeout)
     assert notify.header("Event") == "refer"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from telephony.demo_pbx.process import DemoPbxProcess
+from tests.patience import PATIENCE
 
 from .raw_phone import RawPhone
 
@@ -39,7 +40,7 @@ class Feed:
     """A listener of the events feed that also gives commands."""
 
     def __init__(self, port: int) -> None:
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=3)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
         self.lines = self.socket.makefile("rb")
         self.events: list[dict[str, Any]] = []
 
@@ -87,7 +88,7 @@ class PbxUnderTest:
         fits = {"event": event, **wanted}
         return [line for line in lines if all(line.get(name) == value for name, value in fits.items())]
 
-    def logged(self, event: str = "call", seconds: float = 3.0, **wanted: object) -> dict[str, Any]:
+    def logged(self, event: str = "call", seconds: float = PATIENCE, **wanted: object) -> dict[str, Any]:
         """The one line of this sort, waited for."""
         deadline = time.monotonic() + seconds
         while not (lines := self.log(event, **wanted)):

@@ -8,6 +8,8 @@ import struct
 import time
 from dataclasses import dataclass, field
 
+from tests.patience import PATIENCE
+
 _numbers = itertools.count(1)
 
 
@@ -107,11 +109,11 @@ class RawPhone:
     def send(self, data: bytes) -> None:
         self.socket.sendto(data, self.server)
 
-    def receive(self, timeout: float = 3.0) -> RawMessage:
+    def receive(self, timeout: float = PATIENCE) -> RawMessage:
         self.socket.settimeout(timeout)
         return read_message(self.socket.recv(65536))
 
-    def response(self, method: str, timeout: float = 3.0) -> RawMessage:
+    def response(self, method: str, timeout: float = PATIENCE) -> RawMessage:
         """The next response to `method`; requests of the PBX are kept in `others`."""
         deadline = time.monotonic() + timeout
         while True:
@@ -120,12 +122,12 @@ class RawPhone:
                 return message
             self.others.append(message)
 
-    def final(self, method: str, timeout: float = 3.0) -> RawMessage:
+    def final(self, method: str, timeout: float = PATIENCE) -> RawMessage:
         while (message := self.response(method, timeout)).code < 200:
             pass
         return message
 
-    def incoming(self, method: str, timeout: float = 3.0, answer: int = 200) -> RawMessage:
+    def incoming(self, method: str, timeout: float = PATIENCE, answer: int = 200) -> RawMessage:
         """The next request of the PBX with this method; it is answered unless `answer` is 0."""
         deadline = time.monotonic() + timeout
         while True:
@@ -254,7 +256,7 @@ class RawPhone:
             )
         )
 
-    def follow(self, call: RawCall, timeout: float = 5.0) -> RawMessage:
+    def follow(self, call: RawCall, timeout: float = PATIENCE) -> RawMessage:
         """Collect responses up to the final one, and ACK it."""
         while True:
             message = self.response("INVITE", timeout)

@@ -14,6 +14,7 @@ import pytest
 from telephony.demo_pbx.config import DemoPbxConfig
 from telephony.demo_pbx.config_fields import ConfigError, Span
 from telephony.demo_pbx.process import PROJECT, DemoPbxError, DemoPbxProcess
+from tests.patience import PATIENCE
 
 from .pbx_under_test import Feed, PbxUnderTest, quick
 
@@ -26,7 +27,7 @@ def run_pbx(*arguments: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         check=False,
         text=True,
-        timeout=10,
+        timeout=PATIENCE,
         stdin=subprocess.DEVNULL,
     )
 
@@ -40,7 +41,7 @@ def test_signals_end_it_cleanly(tmp_path: Path, number: signal.Signals) -> None:
         feed = Feed(ready["events_port"])
         feed.next("snapshot")
         process.send_signal(number)
-        _, said = process.communicate(timeout=5)
+        _, said = process.communicate(timeout=PATIENCE)
         feed.close()
         assert (process.returncode, said) == (0, b"")
 
@@ -69,10 +70,10 @@ def test_it_ends_with_its_parent(tmp_path: Path) -> None:
         capture_output=True,
         check=False,
         text=True,
-        timeout=10,
+        timeout=PATIENCE,
     )
     pid = int(done.stdout)
-    deadline = time.monotonic() + 3
+    deadline = time.monotonic() + PATIENCE
     while Path(f"/proc/{pid}/cmdline").exists() and b"demo_pbx" in Path(f"/proc/{pid}/cmdline").read_bytes():
         assert time.monotonic() < deadline
         time.sleep(0.05)

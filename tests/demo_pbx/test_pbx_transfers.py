@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.patience import PATIENCE
+
 from .desks import DESKS, Desk, desks_config, notified
 from .pbx_under_test import PbxUnderTest
 
@@ -78,11 +80,11 @@ def test_the_customer_stays_in_the_queue_when_the_dialer_hangs_up_after_the_202(
 def test_the_pbx_hangs_up_the_dialers_leg_when_no_bye_comes(desk: Desk) -> None:
     """DESIGN 5: Asterisk does it after 60 s; here after 0.6 s."""
     phone = desk.pbx.phone()
+    started = time.monotonic()
     call = desk.transferred(phone)
     assert [notified(phone), notified(phone)] == [TRYING, CONNECTED]
-    started = time.monotonic()
-    phone.incoming("BYE", timeout=2.0)
-    assert 0.5 <= time.monotonic() - started <= 1.5
+    phone.incoming("BYE")
+    assert time.monotonic() - started >= 0.6
     assert desk.pbx.logged(call_id=call.call_id)["ended_by"] == "pbx"
 
 
@@ -95,7 +97,7 @@ def test_the_ivr_takes_as_many_calls_as_it_has_channels(desk: Desk) -> None:
     assert second.refer(refused, desk.ivr_pilot) == 202
     assert [notified(second), notified(second)] == [TRYING, "SIP/2.0 486 Busy Here (terminated)"]
     assert first.bye(call) == 200  # the customer talks on to the IVR
-    deadline = time.monotonic() + 2
+    deadline = time.monotonic() + PATIENCE
     while desk.load() != (0, 0):
         assert time.monotonic() < deadline
     # The refused customer is still on the line, and can be transferred again.
@@ -134,10 +136,7 @@ def test_asterisk_sends_both_notifies_at_the_end_and_404_at_once(make_pbx: MakeP
     assert phone.refer(call, "7999") == 404
     assert phone.refer(call, "7000") == 202
     assert phone.silent_for(0.07)
-    assert notified(phone) == TRYING
-    started = time.monotonic()
-    assert notified(phone) == CONNECTED
-    assert time.monotonic() - started < 0.05
+    assert [notified(phone), notified(phone)] == [TRYING, CONNECTED]
 
 
 def test_a_notify_is_repeated_until_it_is_answered(desk: Desk) -> None:
@@ -181,7 +180,7 @@ def test_a_customer_may_hang_up_at_every_moment(desk: Desk, moment: str) -> None
     elif moment in ("waiting", "agent ringing"):
         assert notified(phone) == "SIP/2.0 487 Request Terminated (terminated)"
     if moment != "ringing":
-        phone.incoming("BYE", timeout=2.0)
+        phone.incoming("BYE")
     desk.pbx.logged(call_id=call.call_id)
     assert desk.load() == (0, 0)
     if moment == "agent ringing":
@@ -207,7 +206,7 @@ def test_a_paused_agent_gets_no_call_until_the_break_is_over(desk: Desk) -> None
 
 def test_after_all_of_it_nothing_is_left_over(desk: Desk) -> None:
     feed = desk.pbx.feed
-    deadline = time.monotonic() + 3
+    deadline = time.monotonic() + PATIENCE
     while (stats := feed.stats())["calls_up"] or stats["streams"]:
         assert time.monotonic() < deadline, stats
         time.sleep(0.05)

@@ -25,6 +25,7 @@ from leads.models import CallAttempt
 from telephony.models import Carrier, DialerPort
 from tests.dialing.worker_with_ports import eventually
 from tests.factories import make_attempt, make_campaign, make_leads, make_port
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -154,11 +155,11 @@ def test_one_start_asks_for_all_that_wait_behind_it() -> None:
         return Turn(carrier, timezone.now(), time.monotonic() + 0.05, is_counted=False)
 
     turns, taken = Turns(ask), []
-    threads = [threading.Thread(target=lambda: taken.append(turns.take(1, 0, 5))) for _ in range(20)]
+    threads = [threading.Thread(target=lambda: taken.append(turns.take(1, 0, PATIENCE))) for _ in range(20)]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(5)
+        thread.join(PATIENCE)
     assert (len(taken), most) == (20, 1)
 
 
@@ -179,9 +180,9 @@ def test_a_turn_that_is_left_is_the_next_ones_and_an_old_one_nobodys() -> None:
 
 def test_who_can_not_have_a_turn_in_time_is_told_so_at_once() -> None:
     def ask(carrier: int, _attempt: int) -> Turn:
-        raise NotYet(carrier, 30.0, "The carrier rests.")
+        raise NotYet(carrier, 2 * PATIENCE, "The carrier rests.")
 
     began = time.monotonic()
     with pytest.raises(NotYet, match="rests"):
-        Turns(ask).take(1, 0, 1.0)
-    assert time.monotonic() - began < 0.5
+        Turns(ask).take(1, 0, PATIENCE)
+    assert time.monotonic() - began < PATIENCE

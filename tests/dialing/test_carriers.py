@@ -31,6 +31,7 @@ from telephony.demo_pbx.process import DemoPbxProcess, DemoPbxReady
 from telephony.models import Carrier, ContactCenter, DialerPort
 from tests.dialing.worker_with_ports import worker_with_ports
 from tests.factories import make_attempt, make_campaign, make_lead, make_leads, make_port, make_queue
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -61,7 +62,7 @@ def at_once(work: list[Callable[[], None]]) -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(PATIENCE)
 
 
 def any_attempt() -> int:

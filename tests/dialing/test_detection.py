@@ -17,6 +17,7 @@ from dialing.detection_messages import Inbox, Kind, message, read_tick
 from dialing.detection_messages import tick as tick_message
 from telephony.rtp.engine import RtpEngine
 from tests.amd.amd_signals import frames, silence, speech, tone
+from tests.patience import PATIENCE
 
 MACHINE = frames(silence(0.3), speech(6.0))
 PERSON = frames(silence(0.6), speech(0.5), silence(5.0))
@@ -29,7 +30,7 @@ def with_detection(capacity: int, story: Callable[[Detection, RtpEngine], Awaita
         media = RtpEngine()
         detection.start(media)
         try:
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(PATIENCE):
                 await story(detection, media)
         finally:
             detection.close()

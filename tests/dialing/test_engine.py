@@ -214,7 +214,7 @@ def test_i6_an_announcement_that_is_not_understood_is_not_the_last_one_that_is_h
         listener = asyncio.create_task(
             listen("test", lambda announcement: heard.append(announcement["event"]), listening.set)
         )
-        await asyncio.wait_for(listening.wait(), 5)
+        await asyncio.wait_for(listening.wait(), PATIENCE)
         for payload in ("no JSON", "[]", '{"of": "another version"}', '{"event": "the next"}'):
             await asyncio.to_thread(_notify, payload)
         await eventually(lambda: bool(heard))

@@ -22,6 +22,7 @@ from telephony.models import DialerPort
 from tests.dialing.test_worker import PBX, attempt
 from tests.dialing.worker_with_ports import calls, eventually, worker_with_ports
 from tests.factories import make_attempt, make_port
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -108,7 +109,7 @@ def test_i2_a_call_whose_attempt_recovery_has_ended_is_cancelled(
     eventually(lambda: CallAttempt.objects.get().state == State.DIALING)
     time.sleep(0.3)
     assert recovery.recover_attempts(timezone.now() + timedelta(hours=1)) == 1
-    thread.join(3)
+    thread.join(PATIENCE)
     assert not thread.is_alive()
     eventually(lambda: calls(pbx))
     assert calls(pbx)[0]["answered_at"] is None
@@ -176,4 +177,4 @@ def test_i4_a_fault_of_ours_while_leases_are_renewed_is_not_the_end_of_them(
     CallAttempt.objects.update(lease_until=timezone.now())
     eventually(lambda: CallAttempt.objects.get().lease_until > timezone.now() + timedelta(seconds=5))
     worker.drain()
-    thread.join(5)
+    thread.join(PATIENCE)

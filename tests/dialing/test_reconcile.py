@@ -23,6 +23,7 @@ from telephony.models import DialerPort
 from telephony.sip.account import SipAccount
 from tests.dialing.worker_with_ports import eventually, worker_with_ports
 from tests.factories import make_attempt, make_campaign, make_lead, make_leads, make_port
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.django_db
 
@@ -168,7 +169,7 @@ def test_i4_a_call_that_nobody_carries_is_hung_up_and_counted(worker: CallsWorke
     asyncio.run_coroutine_threadsafe(
         worker.calls.agent.invite(account, "0412345670", Nobody()),
         worker.calls.loop,
-    ).result(5)
+    ).result(PATIENCE)
     eventually(lambda: "call_hung_up" in repairs())
     eventually(lambda: worker.calls.agent.active_calls == 0)
     call = next(line for line in map(json.loads, pbx.log.read_text().splitlines()) if line["event"] == "call")
@@ -188,7 +189,7 @@ def test_i4_a_thread_that_waits_for_a_call_that_is_gone_gives_its_port_back(work
     assert worker.ports.counts() == (0, 1)
     CallAttempt.objects.update(lease_until=timezone.now() - timedelta(hours=1))
     attempts.finish(attempt.pk, attempts.Outcome(LeadStatus.UNKNOWN, timezone.now(), ended_by="recovery"))
-    task.join(20)
+    task.join(PATIENCE)
     assert not task.is_alive()
     assert worker.ports.counts() == (1, 0)
     eventually(lambda: repairs() == {Repair.WAIT_ENDED: 1})
@@ -223,7 +224,7 @@ def test_a_call_under_way_is_left_alone_and_its_numbers_are_told(
     promptness = Tally.objects.filter(name=tallies.PROMPTNESS)
     assert promptness.get(label="count").value == 1
     worker.drain()
-    task.join(10)
+    task.join(PATIENCE)
     assert not task.is_alive()
 
 

@@ -16,6 +16,7 @@ from leads.models import CallAttempt
 from telephony import configuration
 from telephony.models import DialerPort
 from tests.factories import make_attempt, make_campaign, make_lead, make_port
+from tests.patience import PATIENCE
 from tests.sip.dns_server import DnsServer, dns_server
 from tests.sip.loopback_peer import Behaviour, LoopbackPeer, peer_in_thread
 
@@ -44,10 +45,10 @@ def dns() -> Iterator[DnsServer]:
 
     thread = threading.Thread(target=loop.run_until_complete, args=(serve(),), daemon=True)
     thread.start()
-    assert ready.wait(5)
+    assert ready.wait(PATIENCE)
     yield found[0]
     loop.call_soon_threadsafe(over.set)
-    thread.join(5)
+    thread.join(PATIENCE)
     loop.close()
 
 

@@ -12,6 +12,7 @@ import pytest
 from dialer_project.embedded import account, location
 from dialer_project.embedded.account import EmbeddedError
 from dialer_project.processes.spawn import Account, spawn
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from tests.embedded.conftest import Servers
@@ -146,7 +147,7 @@ def test_a_missing_wheel_is_named(folder: Path, servers: "Servers", monkeypatch:
 
 def test_the_launcher_says_which_program_is_missing(tmp_path: Path) -> None:
     process = spawn(["/nowhere/postgres"], log=tmp_path / "log", cwd=tmp_path)
-    assert process.wait(10) == 1
+    assert process.wait(PATIENCE) == 1
     assert (
         tmp_path / "log"
     ).read_text() == "/nowhere/postgres can't be started: No such file or directory.\n"

@@ -17,6 +17,7 @@ from dialer_project.embedded import location
 from dialer_project.embedded.account import EmbeddedError
 from dialer_project.embedded.postgres import EmbeddedPostgres
 from dialer_project.processes.spawn import is_alive
+from tests.patience import PATIENCE
 
 if TYPE_CHECKING:
     from tests.embedded.conftest import Servers
@@ -43,7 +44,7 @@ def execute(url: str, statement: str) -> list[Any]:
 
 
 def wait_until_gone(pids: list[int]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE
     while any(map(is_alive, pids)):
         assert time.monotonic() < deadline, f"still alive: {[pid for pid in pids if is_alive(pid)]}"
         time.sleep(0.02)

@@ -20,6 +20,7 @@ from dialing.claim import claim_leads
 from leads import counts, search, uploads
 from leads.models import CallAttempt, Lead, LeadCount, LeadStatus
 from tests.factories import make_campaign, make_lead, make_port
+from tests.patience import PATIENCE
 
 
 def kept() -> dict[tuple[int, str, str], tuple[int, int]]:
@@ -175,7 +176,7 @@ def test_a_lead_that_comes_while_its_campaign_is_deleted_is_refused_or_keeps_it(
         while thread.is_alive() and not waits():
             pass
         other.commit()
-        thread.join(20)
+        thread.join(PATIENCE)
     assert refused == [IntegrityError]
     assert not Lead.objects.exists()
 

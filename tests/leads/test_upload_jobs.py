@@ -11,6 +11,7 @@ from django.db import connection
 from leads import lead_stage, uploads
 from leads.models import Lead, LeadUpload
 from tests.factories import make_campaign
+from tests.patience import PATIENCE
 from uploads import jobs, kept_files, progress
 
 pytestmark = pytest.mark.django_db
@@ -113,7 +114,7 @@ def test_only_one_process_imports_at_a_time() -> None:
         assert outcome(upload).state == State.WAITING
     finally:
         beside.close()  # as a process that dies gives it back
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + PATIENCE
     while uploads.run_waiting() == 0 and time.monotonic() < deadline:
         time.sleep(0.05)
     assert LeadUpload.objects.get(pk=upload.pk).state == State.DONE

@@ -18,6 +18,7 @@ from typing import Any
 
 from dialer_project.processes.spawn import is_alive
 from tests.chain.processes import PROJECT
+from tests.patience import PATIENCE
 
 LAB = Path(os.environ.get("DIALER_SHARED", PROJECT.parent / "shared")) / "pbx-lab"
 STATE = Path(os.environ.get("PBX_STATE", PROJECT / "build" / "pbx"))
@@ -98,7 +99,7 @@ class PbxLab:
         else:
             with suppress(subprocess.SubprocessError):  # it may be gone before it answers
                 self.cli(command)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE
         while is_alive(pid):
             if time.monotonic() > deadline:
                 os.kill(pid, signal.SIGKILL)

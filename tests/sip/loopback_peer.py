@@ -341,10 +341,10 @@ def peer_in_thread(
     thread = threading.Thread(target=loop.run_until_complete, args=(serve(),), daemon=True)
     thread.start()
     try:
-        yield ready.get(timeout=5)
+        yield ready.get(timeout=PATIENCE)
     finally:
         loop.call_soon_threadsafe(over.set)
-        thread.join(5)
+        thread.join(PATIENCE)
         loop.close()
 
 

@@ -237,9 +237,9 @@ def test_retransmissions_are_answered_for_a_second_after_the_outcome(monkeypatch
     monkeypatch.undo()
     with peer_in_thread(Behaviour(bye_after=0.05)) as peer:
         began = time.monotonic()
-        code, said = try_trunk(peer, "--no-register", "--hold", "5")
+        code, said = try_trunk(peer, "--no-register", "--hold", "60")
         assert (code, said["ended_by"]) == (0, "remote")
-        assert 0.9 < time.monotonic() - began < 4
+        assert 0.9 < time.monotonic() - began < 30
 
 
 @pytest.mark.parametrize("trusted", [True, False])

@@ -13,6 +13,7 @@ from telephony.sip.account import SipAccount
 from telephony.sip.line import Line, LineState
 from telephony.sip.upkeep import Upkeep
 from telephony.sip.user_agent import UserAgent
+from tests.patience import PATIENCE
 
 from .dns_server import DnsServer, dns_server
 from .loopback_peer import Behaviour, LoopbackPeer, eventually, loopback_peer
@@ -38,7 +39,7 @@ def play(
     """The peers are the servers of pbx.test, in that order."""
 
     async def run() -> None:
-        async with asyncio.timeout(20), AsyncExitStack() as stack:
+        async with asyncio.timeout(PATIENCE), AsyncExitStack() as stack:
             peers = [await stack.enter_async_context(loopback_peer(behaviour)) for behaviour in behaviours]
             dns = await stack.enter_async_context(dns_server())
             dns.serve(
@@ -178,7 +179,7 @@ def test_a_contact_to_which_no_way_leads_leaves_no_call(
         return ours(family, *args, **options)
 
     async def run() -> None:
-        async with asyncio.timeout(20), loopback_peer() as peer, dns_server() as dns:
+        async with asyncio.timeout(PATIENCE), loopback_peer() as peer, dns_server() as dns:
             agent = UserAgent(names=dns.names())
             await agent.start()
             peer.contact = contact

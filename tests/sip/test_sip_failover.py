@@ -12,6 +12,7 @@ from telephony.sip.line import Line, LineState
 from telephony.sip.registration import RegistrationState
 from telephony.sip.upkeep import Upkeep
 from telephony.sip.user_agent import UserAgent
+from tests.patience import PATIENCE
 
 from .loopback_peer import Behaviour, LoopbackPeer, eventually, loopback_peer
 
@@ -60,7 +61,7 @@ class World:
 
 def play(story: Callable[[World], Awaitable[None]], *behaviours: Behaviour, upkeep: Upkeep = OFTEN) -> None:
     async def run() -> None:
-        async with asyncio.timeout(20), AsyncExitStack() as stack:
+        async with asyncio.timeout(PATIENCE), AsyncExitStack() as stack:
             peers = [await stack.enter_async_context(loopback_peer(behaviour)) for behaviour in behaviours]
             agent = UserAgent(upkeep=upkeep)
             await agent.start("127.0.0.1")

@@ -1,6 +1,8 @@
 """Refused datagrams on one UDP socket with many peers: RFC 3261 sections 8.1.3.1 and 18.4, on both event loops."""
 
 import asyncio
+import contextlib
+import random
 import socket
 import sys
 import time
@@ -16,6 +18,7 @@ from telephony.sip.account import SipAccount
 from telephony.sip.call import CallState, EndedBy
 from telephony.sip.message import make_response, read_message, serialize
 from telephony.sip.user_agent import RegistrationFailed, UserAgent
+from tests.patience import PATIENCE
 
 from .loopback_peer import Behaviour, loopback_peer
 from .simulated_peer import SDP, RecordingListener, RecordingMedia, SimulatedCall
@@ -38,9 +41,13 @@ class Listener(RecordingListener):
 
 
 def closed_port(host: str = "127.0.0.1") -> int:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind((host, 0))
-        return int(sock.getsockname()[1])
+    """Below those that the kernel gives to whoever asks for any: no audio of ours comes to listen there."""
+    while True:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            port = random.randrange(20_000, 30_000)
+            with contextlib.suppress(OSError):
+                sock.bind((host, port))
+                return port
 
 
 def nobody(host: str = "127.0.0.1") -> SipAccount:
@@ -57,7 +64,7 @@ def test_refused_calls_and_registrations_end_at_once_and_the_others_go_on(run: R
     async def story() -> None:
         agent = UserAgent()
         await agent.start("auto")
-        async with asyncio.timeout(15), loopback_peer(Behaviour(ring_after=0.3), host=host) as peer:
+        async with asyncio.timeout(PATIENCE), loopback_peer(Behaviour(ring_after=0.3), host=host) as peer:
             good = asyncio.create_task(
                 place_call(agent, CallPlan(peer.account(), "0600", transfer_to="7000"))
             )
@@ -69,7 +76,7 @@ def test_refused_calls_and_registrations_end_at_once_and_the_others_go_on(run: R
                 assert report.reason == "Connection refused"
             with pytest.raises(RegistrationFailed, match="refused"):
                 await agent.register(nobody(host))
-            assert time.monotonic() - began < 10  # 32 s, were it not told
+            assert time.monotonic() - began < 20  # 32 s, were it not told
             assert (await good).result is CallResult.SUCCESS
             again = await place_call(agent, CallPlan(peer.account(), "0600", transfer_to="7000"))
             assert again.result is CallResult.SUCCESS  # the socket still hears
@@ -88,7 +95,7 @@ def test_a_call_that_rings_outlives_a_moment_without_its_peer(run: Run) -> None:
         await agent.start("127.0.0.1")
         account = nobody()
         address = ("127.0.0.1", account.registrar_port or 0)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE):
             with bound(address) as peer:
                 listener = Listener()
                 media = RecordingMedia(host="127.0.0.1")
@@ -116,7 +123,7 @@ def test_a_call_that_rings_outlives_a_moment_without_its_peer(run: Run) -> None:
 
 def bound(address: tuple[str, int]) -> socket.socket:
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    sock.settimeout(5)
+    sock.settimeout(PATIENCE)
     sock.bind(address)
     return sock
 

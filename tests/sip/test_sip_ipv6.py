@@ -8,6 +8,7 @@ import pytest
 from dialing.call import CallPlan, place_call
 from telephony.results import CallResult
 from telephony.sip.user_agent import UserAgent
+from tests.patience import PATIENCE
 
 from .loopback_peer import Behaviour, loopback_peer
 
@@ -46,7 +47,7 @@ def test_a_call_over_ipv6(local: str, transport: str) -> None:
             await agent.stop()
 
     async def bounded() -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE):
             await run()
 
     asyncio.run(bounded())

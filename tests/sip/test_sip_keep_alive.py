@@ -13,6 +13,7 @@ from telephony.sip.framing import StreamFramer
 from telephony.sip.registration import RegistrationState
 from telephony.sip.upkeep import Upkeep
 from telephony.sip.user_agent import UserAgent
+from tests.patience import PATIENCE
 
 from .loopback_peer import Behaviour, LoopbackPeer, eventually, loopback_peer
 from .test_sip_icmp import linux_only
@@ -44,7 +45,10 @@ def registered(
         client = ssl.create_default_context(cafile=str(certificate / "crt"))
 
     async def run() -> None:
-        async with asyncio.timeout(15), loopback_peer(behaviour, transport=transport, tls=server) as peer:
+        async with (
+            asyncio.timeout(PATIENCE),
+            loopback_peer(behaviour, transport=transport, tls=server) as peer,
+        ):
             agent = UserAgent(upkeep=upkeep, tls=client)
             await agent.start("127.0.0.1")
             await agent.register(peer.account())
@@ -123,7 +127,7 @@ def test_a_pbx_that_starts_again_is_noticed_and_registered_with_again() -> None:
     """The keep-alive is refused, the REGISTER too; then the PBX is back on its port and knows nobody."""
 
     async def run() -> None:
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(PATIENCE):
             agent = UserAgent(upkeep=OFTEN)
             await agent.start("127.0.0.1")
             async with loopback_peer() as peer:

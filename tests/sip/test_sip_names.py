@@ -10,6 +10,7 @@ from telephony.sip.grammar import parse_uri
 from telephony.sip.name_service import Service
 from telephony.sip.resolver import Resolver, in_order
 from telephony.sip.transport import Destination
+from tests.patience import PATIENCE
 
 from .dns_server import DnsServer, dns_server
 
@@ -18,7 +19,7 @@ Story = Callable[[DnsServer, Resolver], Awaitable[None]]
 
 def play(story: Story) -> None:
     async def run() -> None:
-        async with asyncio.timeout(20), dns_server() as dns:
+        async with asyncio.timeout(PATIENCE), dns_server() as dns:
             resolver = Resolver(dns.names())
             await story(dns, resolver)
             resolver.close()

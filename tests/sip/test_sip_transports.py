@@ -14,6 +14,7 @@ from telephony.sip.message import MAX_MESSAGE_BYTES
 from telephony.sip.tls import UnusableCertificateError, client_context
 from telephony.sip.transport import Destination
 from telephony.sip.user_agent import UserAgent
+from tests.patience import PATIENCE
 
 from .loopback_peer import Behaviour, loopback_peer
 from .simulated_peer import SimulatedCall
@@ -84,7 +85,7 @@ def call_who_asks_for_a_certificate(certificate: Path, context: ssl.SSLContext) 
 
     async def run() -> CallResult:
         async with (
-            asyncio.timeout(20),
+            asyncio.timeout(PATIENCE),
             loopback_peer(Behaviour(code=486), transport="tls", tls=server) as peer,
         ):
             agent = UserAgent(tls=context)

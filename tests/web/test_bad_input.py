@@ -26,6 +26,7 @@ from tests import factories as make
 from tests.api.access import OPEN_TO_ALL, operations
 from tests.api.api_world import World, campaign_fields, client_of, json_client
 from tests.api.test_api_walk import address as api_address
+from tests.patience import PATIENCE
 from tests.web.test_web_campaigns import form
 from tests.web.test_web_two_editors import values_of
 from tests.web.test_web_walk import addresses, fill, without_row
@@ -145,7 +146,7 @@ def test_two_uploads_at_once_by_page_and_api_add_each_number_once() -> None:
         return content
 
     def send(client: Any, url: str, values: dict[str, Any]) -> None:
-        together.wait(10)
+        together.wait(PATIENCE)
         codes.append(client.post(url, values).status_code)
         connection.close()
 

@@ -15,6 +15,7 @@ from django.db import OperationalError
 
 from accounts.database_away import is_away
 from dialer_project.processes.ports import free_port
+from tests.patience import PATIENCE
 
 PROJECT = Path(__file__).resolve().parents[2]
 TOKEN = {"Authorization": "Bearer 0123456789"}
@@ -41,11 +42,11 @@ def web(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield url
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(PATIENCE)
 
 
 def _wait(url: str) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + PATIENCE
     while True:
         try:
             assert httpx.get(f"{url}/healthz").status_code == 200
