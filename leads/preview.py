@@ -6,7 +6,7 @@ from typing import IO
 
 from django.utils.translation import gettext as _
 
-from leads import lead_file, lead_stage
+from leads import lead_file, lead_load
 from leads.columns import Chosen, Why
 from leads.lead_file import LeadFile
 
@@ -58,7 +58,7 @@ def preview(stream: IO[bytes], country: str, chosen: Chosen) -> Preview:
     header, first = found.beginning(ROWS)
     rows = [
         PreviewRow(line, cells[:MOST_COLUMNS], number, problem)
-        for line, cells, number, problem in lead_stage.judged(first, found, country)
+        for line, cells, number, problem in lead_load.judged(first, found, country)
     ]
     width = min(
         max((len(cells) for cells in [header, *(row.cells for row in rows)]), default=0), MOST_COLUMNS

@@ -5,7 +5,7 @@ from typing import IO, TYPE_CHECKING, Any
 from accounts import scope
 from accounts.models import User
 from accounts.scope import Action
-from leads import campaign_lock, lead_file, lead_stage, preview
+from leads import campaign_lock, lead_file, lead_load, preview
 from leads.columns import Chosen
 from leads.models import LeadUpload
 from uploads.jobs import UploadJobs
@@ -29,14 +29,14 @@ class LeadUploads(UploadJobs[LeadUpload]):
     def load(self, upload: LeadUpload, stream: IO[bytes], progress: Progress) -> None:
         """The campaign is locked for the last moment only."""
         found = lead_file.recognise(stream, Chosen(**upload.chosen))
-        counts = lead_stage.load(found, upload.campaign, upload.size, progress.tell)
+        counts = lead_load.load(found, upload.campaign, upload.size, progress.tell)
         progress.tell(counts.read, upload.size, now=True)
         campaign_lock.lock_upload(upload.uploaded_by, upload.campaign)
         upload.added, upload.duplicate, upload.invalid = counts.added, counts.duplicate, counts.invalid
         upload.read_rows = counts.read
 
     def keep_refused(self, upload: LeadUpload) -> None:
-        lead_stage.keep_refused(upload.pk)
+        lead_load.keep_refused(upload.pk)
 
     @property
     def task(self) -> Any:

@@ -187,7 +187,8 @@ class UploadJobs(Generic[U]):
     def _import(self, upload: U, stream: IO[bytes]) -> None:
         """In the caller's transaction."""
         upload.size = stream.seek(0, 2)
-        self.load(upload, stream, Progress(upload))
+        with Progress(upload) as progress:
+            self.load(upload, stream, progress)
         upload.state, upload.ended_at = State.DONE, timezone.now()
         upload.read_bytes = upload.size
         upload.save()

@@ -3,9 +3,11 @@
 import io
 from collections.abc import Callable
 from time import monotonic
-from typing import IO
+from typing import IO, Self
 
 from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import CursorWrapper
 
 from uploads.models import FileUpload
 
@@ -19,23 +21,36 @@ class Progress:
     def __init__(self, upload: FileUpload) -> None:
         self.upload = upload
         self.told_at = monotonic()
+        self._beside: BaseDatabaseWrapper | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._beside is not None:
+            self._beside.close()
 
     def tell(self, rows: int, read: int, *, now: bool = False) -> None:
         """`rows` and bytes read by now; an upload that is imported while its sender waits has no row to tell it in."""
         if self.upload.state != FileUpload.State.RUNNING or (not now and monotonic() - self.told_at < EVERY):
             return
         self.told_at = monotonic()
-        beside = connection.copy()
         table = self.upload._meta.db_table
-        try:
-            with beside.cursor() as cursor:
-                cursor.execute(
-                    f"UPDATE {table} SET read_rows = %s, read_bytes = %s"  # noqa: S608  the name is the model's
-                    " WHERE id = %s AND state = 'RUNNING'",
-                    [rows, read, self.upload.pk],
-                )
-        finally:
-            beside.close()
+        with self._cursor() as cursor:
+            cursor.execute(
+                f"UPDATE {table} SET read_rows = %s, read_bytes = %s"  # noqa: S608  the name is the model's
+                " WHERE id = %s AND state = 'RUNNING'",
+                [rows, read, self.upload.pk],
+            )
+
+    def _cursor(self) -> CursorWrapper:
+        if self._beside is None:
+            self._beside = connection.copy()
+            with (
+                self._beside.cursor() as cursor
+            ):  # a telling waits for no disk: on that, it would wait for the import's
+                cursor.execute("SET synchronous_commit = off")
+        return self._beside.cursor()
 
 
 class ToldStream(io.RawIOBase):

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from campaigns import deletion, services, tasks
 from campaigns.models import Campaign
-from leads import lead_stage, uploads
+from leads import lead_load, uploads
 from leads import services as leads
 from leads.models import Lead, LeadUpload
 from tests.dialing.worker_with_ports import eventually
@@ -29,7 +29,7 @@ def small_blocks(settings: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) 
     settings.VAR_DIR = tmp_path
     monkeypatch.setattr(jobs, "AT_ONCE_ROWS", 4)
     monkeypatch.setattr(jobs.UploadJobs, "_ask_for_import", lambda self: None)
-    monkeypatch.setattr(lead_stage, "_BLOCK", 10)
+    monkeypatch.setattr(lead_load, "_BLOCK", 10)
 
 
 def rows(count: int) -> bytes:

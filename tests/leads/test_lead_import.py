@@ -2,13 +2,14 @@
 
 import csv
 import io
+import random
 from typing import Any
 
 import pytest
 from django.core.exceptions import PermissionDenied, ValidationError
 
 from accounts.models import Role
-from leads import services, uploads
+from leads import lead_load, services, uploads
 from leads.models import CallAttempt, Lead, LeadStatus, LeadUpload
 from tests.factories import make_attempt, make_campaign, make_lead, make_user
 
@@ -80,6 +81,39 @@ def test_duplicates_in_the_file_and_in_the_campaign_are_not_added_twice() -> Non
     assert "line 2" in rows[1][1]
     assert counts(uploads.import_leads(None, campaign, io.BytesIO(data))) == (0, 3, 0)
     assert Lead.objects.count() == 2
+
+
+@pytest.mark.parametrize("bits", [3, 24])
+@pytest.mark.parametrize("has_leads", [False, True])
+def test_every_row_is_a_lead_or_told_with_the_first_line_of_its_number(
+    monkeypatch: pytest.MonkeyPatch, bits: int, has_leads: bool
+) -> None:
+    """Over many blocks, whichever numbers PostgreSQL has to look for."""
+    monkeypatch.setattr(lead_load, "_BLOCK", 7)
+    monkeypatch.setattr(lead_load, "_FILTER_BITS", bits)
+    campaign = make_campaign(started=False)
+    known = {f"55418301{n:04}" for n in range(0, 40, 5)} if has_leads else set()
+    for number in known:
+        make_lead(campaign, phone_number=number)
+    picks = random.Random(5)
+    numbers = [f"55418301{picks.randrange(120):04}" for _ in range(300)]
+    file = "".join(f'"Name \\ {n}","{number}"\n' for n, number in enumerate(numbers))
+    done = uploads.import_leads(None, campaign, io.BytesIO(file.encode()))
+
+    first: dict[str, int] = {}
+    added, refused = [], []
+    for line, number in enumerate(numbers, 1):
+        first.setdefault(number, line)
+        if number in known:
+            refused.append([str(line), "the campaign has this number", f"Name \\ {line - 1}", number])
+        elif first[number] < line:
+            reason = f"the number stands in line {first[number]} too"
+            refused.append([str(line), reason, f"Name \\ {line - 1}", number])
+        else:
+            added.append((f"Name \\ {line - 1}", number, ""))
+    assert counts(done) == (len(added), len(refused), 0)
+    assert leads()[len(known) :] == added
+    assert list(csv.reader(io.StringIO(done.refused_rows)))[1:] == refused
 
 
 def test_national_numbers_take_the_campaigns_default_country() -> None:

@@ -8,7 +8,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import connection
 
-from leads import lead_stage, uploads
+from leads import lead_load, uploads
 from leads.models import Lead, LeadUpload
 from tests.factories import make_campaign
 from tests.patience import PATIENCE
@@ -81,7 +81,7 @@ def test_a_failure_in_the_last_step_leaves_no_lead(monkeypatch: pytest.MonkeyPat
         assert Lead.objects.exists()
         raise RuntimeError("disk on fire")
 
-    monkeypatch.setattr(lead_stage, "keep_refused", fails)
+    monkeypatch.setattr(lead_load, "keep_refused", fails)
     failed = outcome(received(rows(5)))
     assert failed.state == State.FAILED
     assert "log" in failed.error
@@ -122,7 +122,7 @@ def test_only_one_process_imports_at_a_time() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_progress_is_seen_while_the_import_runs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lead_stage, "_BLOCK", 10)
+    monkeypatch.setattr(lead_load, "_BLOCK", 10)
     monkeypatch.setattr(progress, "EVERY", 0.0)
     monkeypatch.setattr(jobs.UploadJobs, "_ask_for_import", lambda self: None)
     upload = received(rows(60))
