@@ -15,6 +15,8 @@ class PagedChangeList(ChangeList):  # type: ignore[misc]
     """
 
     page_num: int
+    is_cut_off = False
+    """Whether the list ends before the last of the rows that were asked for."""
 
     def get_results(self, request: HttpRequest) -> None:
         self.page_num = max(self.page_num, 1)

@@ -11,6 +11,10 @@ from dialer_project.change_list import PagedChangeList
 from leads import attempt_search, counts, search
 from leads.models import LeadCount
 
+RECORDS_UP_TO = 100_000
+"""Call records that a list has, 4,000 pages; its user filters or searches for others. Tens of millions would take
+seconds to be counted for every page."""
+
 
 class FoundChangeList(PagedChangeList):
     """A list whose search has found its rows already."""
@@ -30,7 +34,8 @@ class KeptCountChangeList(FoundChangeList):
         if self.query.strip():
             pk = request.GET.get("campaign__id__exact", "")
             campaign = int(pk) if pk.isdecimal() and len(pk) < 19 else None
-            request.__dict__["found"] = search.first_found(rows, self.query, campaign)
+            found = request.__dict__["found"] = search.first_found(rows, self.query, campaign)
+            self.is_cut_off = len(found) >= search.FOUND_UP_TO
         else:
             kept = scope.visible(request.user, LeadCount.objects.all())
             for chosen in self.filter_specs:
@@ -41,14 +46,17 @@ class KeptCountChangeList(FoundChangeList):
 
 
 class NewestFoundChangeList(FoundChangeList):
-    """A list of call records, all counted; a search lists the newest that it finds (`leads.attempt_search`)."""
+    """A list of call records, up to a bound; a search lists the newest that it finds (`leads.attempt_search`)."""
 
     def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset(request, *args, **kwargs)
         if self.query.strip():
-            request.__dict__["found"] = attempt_search.first_found(rows, self.query)
+            found = request.__dict__["found"] = attempt_search.first_found(rows, self.query)
+            self.is_cut_off = len(found) >= attempt_search.FOUND_UP_TO
         else:
-            request.__dict__["kept_count"] = rows.order_by().count()
+            count = rows.order_by()[: RECORDS_UP_TO + 1].count()
+            request.__dict__["kept_count"] = min(count, RECORDS_UP_TO)
+            self.is_cut_off = count > RECORDS_UP_TO
         return rows
 
 

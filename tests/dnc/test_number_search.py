@@ -71,6 +71,7 @@ def test_a_search_on_the_page_ends_after_so_many(numbers: list[int], monkeypatch
     monkeypatch.setattr("dialer_project.pages.dnc_list.FOUND_UP_TO", 7)
     page = signed_in(make_user(Role.MASTER, [])).get("/dnc/dncnumber/", {"q": "5"})
     assert listed(page) == [number for number in numbers if str(number).startswith("5")][:7]
+    assert "the first 7 results" in page.content.decode()
 
 
 def test_the_list_is_not_counted_and_says_where_it_goes_on(numbers: list[int]) -> None:

@@ -88,11 +88,27 @@ def test_page_and_api_search_alike_and_within_the_groups_alone() -> None:
     assert export.count(b"Mary Silvester") == 1
 
 
-def test_the_list_counts_all_records_however_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("accounts.paging.COUNTED_UP_TO", 5)
-    made = records(30, LONG_AGO)
+@pytest.mark.parametrize(("bound", "words"), [(60, ">60 results<"), (50, ">the first 50 results<")])
+def test_the_list_of_records_ends_at_a_bound_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, bound: int, words: str
+) -> None:
+    monkeypatch.setattr("dialer_project.pages.kept_paginator.RECORDS_UP_TO", bound)
+    made = records(60, LONG_AGO)
     group = made[0].group
     assert group is not None
-    page = signed_in(make_user(groups=[group])).get("/leads/callattempt/?p=2")
-    assert page.context["cl"].result_count == 30
-    assert len(page.context["cl"].result_list) == 5
+    page = signed_in(make_user(groups=[group])).get("/leads/callattempt/?p=3")
+    assert words in page.content.decode()
+    assert len(page.context["cl"].result_list) == (10 if bound == 60 else 25), "page 3, or the nearest"
+
+
+def test_a_search_that_finds_more_than_it_lists_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("leads.attempt_search.FOUND_UP_TO", 12)
+    made = records(12, LONG_AGO)
+    group = made[0].group
+    assert group is not None
+    browser = signed_in(make_user(groups=[group]))
+    for term, words in (
+        (made[0].phone_number[:3], "the first 12 results ("),
+        (made[0].phone_number, ">1 result ("),
+    ):
+        assert words in browser.get("/leads/callattempt/", {"q": term}).content.decode()
