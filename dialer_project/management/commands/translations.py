@@ -14,18 +14,21 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--check", action="store_true", help="change nothing, fail when a translation is missing"
+            "--check",
+            action="store_true",
+            help="change nothing, fail when a translation is missing or not compiled",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
         languages = [code for code, _name in settings.LANGUAGES if code != "en"]
         wrong = 0
         for language in languages:
+            compiled = translations.po_file(language).with_suffix(".mo")
             if not options["check"]:
                 translations.update(language)
-                translations.po_file(language).with_suffix(".mo").write_bytes(
-                    translations.compile_catalogue(language)
-                )
+                compiled.write_bytes(translations.compile_catalogue(language))
+            elif compiled.read_bytes() != translations.compile_catalogue(language):
+                raise CommandError(f"{compiled} is not of its source: run `manage.py translations`.")
             for (_context, message, _plural), place in translations.missing(language).items():
                 self.stderr.write(f"{language}: no translation of {message!r} ({place})")
                 wrong += 1
