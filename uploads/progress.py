@@ -46,9 +46,8 @@ class Progress:
     def _cursor(self) -> CursorWrapper:
         if self._beside is None:
             self._beside = connection.copy()
-            with (
-                self._beside.cursor() as cursor
-            ):  # a telling waits for no disk: on that, it would wait for the import's
+            # A telling waits for no disk: it would wait for all that the import has written.
+            with self._beside.cursor() as cursor:
                 cursor.execute("SET synchronous_commit = off")
         return self._beside.cursor()
 

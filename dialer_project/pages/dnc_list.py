@@ -28,8 +28,8 @@ class DncNumberChangeList(FoundChangeList):
     def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset(request, *args, **kwargs)
         if self.query.strip():
-            found = request.__dict__["found"] = selectors.first_beginning_with(self.query, FOUND_UP_TO)
-            self.is_cut_off = len(found) >= FOUND_UP_TO
+            found = selectors.first_beginning_with(self.query, FOUND_UP_TO)
+            self.list_found(request, found, FOUND_UP_TO)
         return rows
 
     def get_results(self, request: HttpRequest) -> None:

@@ -19,6 +19,11 @@ seconds to be counted for every page."""
 class FoundChangeList(PagedChangeList):
     """A list whose search has found its rows already."""
 
+    def list_found(self, request: HttpRequest, found: list[int], most: int) -> None:
+        """Lists the rows with these keys, of which a search gives `most` and no more."""
+        request.__dict__["found"] = found
+        self.is_cut_off = len(found) >= most
+
     def get_results(self, request: HttpRequest) -> None:
         """A single page reads what was found, too, instead of searching all leads once more."""
         super().get_results(request)
@@ -34,8 +39,7 @@ class KeptCountChangeList(FoundChangeList):
         if self.query.strip():
             pk = request.GET.get("campaign__id__exact", "")
             campaign = int(pk) if pk.isdecimal() and len(pk) < 19 else None
-            found = request.__dict__["found"] = search.first_found(rows, self.query, campaign)
-            self.is_cut_off = len(found) >= search.FOUND_UP_TO
+            self.list_found(request, search.first_found(rows, self.query, campaign), search.FOUND_UP_TO)
         else:
             kept = scope.visible(request.user, LeadCount.objects.all())
             for chosen in self.filter_specs:
@@ -51,8 +55,8 @@ class NewestFoundChangeList(FoundChangeList):
     def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().get_queryset(request, *args, **kwargs)
         if self.query.strip():
-            found = request.__dict__["found"] = attempt_search.first_found(rows, self.query)
-            self.is_cut_off = len(found) >= attempt_search.FOUND_UP_TO
+            found = attempt_search.first_found(rows, self.query)
+            self.list_found(request, found, attempt_search.FOUND_UP_TO)
         else:
             count = rows.order_by()[: RECORDS_UP_TO + 1].count()
             request.__dict__["kept_count"] = min(count, RECORDS_UP_TO)

@@ -111,8 +111,9 @@ def test_i6_a_stop_cancels_ringing_calls_at_once(worker: CallsWorker, pbx: DemoP
     eventually(lambda: CallAttempt.objects.get().state == State.DIALING)
     time.sleep(0.3)
     lifecycle.stop(owner.pk)
+    stopped = time.monotonic()
     thread.join(PATIENCE)
-    assert not thread.is_alive()
+    assert time.monotonic() - stopped < 1
     made.refresh_from_db()
     assert (made.state, made.result, made.ended_by) == (State.ENDED, LeadStatus.FAILED, "cancelled")
     eventually(lambda: calls(pbx))
@@ -127,7 +128,7 @@ def test_i6_a_stop_is_found_without_its_announcement(
     thread.start()
     eventually(lambda: CallAttempt.objects.get().state == State.DIALING)
     Campaign.objects.update(state=Campaign.State.STOPPED)  # says nothing to anybody
-    thread.join(PATIENCE)
+    thread.join(2.5)
     assert CallAttempt.objects.get().ended_by == "cancelled"
 
 

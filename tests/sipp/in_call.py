@@ -39,12 +39,12 @@ def _refuses(
 
 
 def audio_goes_on(outcome: Outcome) -> None:
-    assert outcome.ear.heard[PCMA] >= 8, outcome.story
+    assert outcome.ear.heard[PCMA] >= 12, outcome.story
 
 
 def audio_rests_on_hold(outcome: Outcome) -> None:
     """Heard for 0.3 s, held for 1 s, heard for 0.3 s."""
-    assert 8 <= outcome.ear.heard[PCMA] <= 60, outcome.story
+    assert 15 <= outcome.ear.heard[PCMA] <= 60, outcome.story
 
 
 def hardly_any_audio(outcome: Outcome) -> None:

@@ -180,4 +180,4 @@ def test_a_broker_that_is_away_holds_nothing_up() -> None:
     began = time.monotonic()
     for number in range(5000):
         writer.put(ATTEMPTS, {"attempt": number})
-    assert time.monotonic() - began < 10  # each would try to connect for longer than 2 ms
+    assert time.monotonic() - began < 1.0
