@@ -47,7 +47,7 @@ def test_customers_who_answer_stay_until_the_dialer_hangs_up(
 
 def test_a_human_who_hangs_up_sends_bye_by_themselves(pbx: PbxUnderTest, phone: RawPhone) -> None:
     call = phone.dial("0600000017")
-    phone.incoming("BYE")
+    phone.incoming("BYE", timeout=1.0)
     line = pbx.logged(call_id=call.call_id)
     assert line["ended_by"] == "customer"
     assert 290 <= line["ended_at"] - line["answered_at"] <= 1500
@@ -56,8 +56,9 @@ def test_a_human_who_hangs_up_sends_bye_by_themselves(pbx: PbxUnderTest, phone: 
 def test_a_bored_customer_hangs_up(make_pbx: MakePbx) -> None:
     pbx = make_pbx(customers={"patience_s": 0.3})
     phone = pbx.phone()
-    phone.dial("0600000010")
-    phone.incoming("BYE")
+    call = phone.dial("0600000010")
+    phone.incoming("BYE", timeout=1.0)
+    assert pbx.logged(call_id=call.call_id)["ended_by"] == "customer"
 
 
 def test_cancel_ends_the_ringing_with_487(pbx: PbxUnderTest, phone: RawPhone) -> None:

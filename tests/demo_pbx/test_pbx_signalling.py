@@ -112,7 +112,7 @@ def test_a_200_without_ack_ends_the_call_with_bye(make_pbx: MakePbx) -> None:
     pbx = make_pbx(timers={"t1_s": 0.02, "t2_s": 0.2})
     phone = pbx.phone()
     call = phone.invite("0600000010")
-    phone.incoming("BYE")
+    phone.incoming("BYE", timeout=3.0)
     line = pbx.logged(call_id=call.call_id)
     assert line["ended_by"] == "pbx"
     assert 1100 <= line["ended_at"] - line["answered_at"] <= 3000  # 64 * T1
@@ -129,7 +129,7 @@ def test_a_customer_who_hangs_up_at_once_waits_for_the_ack(make_pbx: MakePbx) ->
     assert phone.silent_for(0.2)
     call.to_header, call.target = message.header("To"), message.header("Contact").strip("<>")
     phone.ack(call, message)
-    phone.incoming("BYE")
+    phone.incoming("BYE", timeout=1.0)
     assert pbx.logged(call_id=call.call_id)["ended_by"] == "customer"
 
 

@@ -185,7 +185,7 @@ def test_a_customer_may_hang_up_at_every_moment(desk: Desk, moment: str) -> None
     elif moment in ("waiting", "agent ringing"):
         assert notified(phone) == "SIP/2.0 487 Request Terminated (terminated)"
     if moment != "ringing":
-        phone.incoming("BYE")
+        phone.incoming("BYE", timeout=2.0)
     desk.pbx.logged(call_id=call.call_id)
     assert desk.load() == (0, 0)
     if moment == "agent ringing":
